@@ -1,0 +1,130 @@
+// The one reader and the one writer of binary forms. Big-endian, bounds-checked.
+import { Buffer } from "../runtime/pure.ts"
+
+/** Bytes that are not what their format says. Names what was being read and where; callers add the file. */
+export class CorruptionError extends Error {
+  override readonly name = "CorruptionError"
+  readonly offset: number
+  constructor(what: string, offset: number) {
+    super(`at offset ${offset}: ${what}`)
+    this.offset = offset
+  }
+}
+
+export class ByteReader {
+  readonly buffer: Buffer
+  readonly end: number
+  at: number
+
+  constructor(bytes: Uint8Array, from = 0, to = bytes.length) {
+    this.buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.at = from
+    this.end = to
+  }
+
+  get remaining(): number {
+    return this.end - this.at
+  }
+  uint8(what: string): number {
+    const at = this.#take(1, what)
+    return this.buffer[at] as number
+  }
+  uint16(what: string): number {
+    return this.buffer.readUInt16BE(this.#take(2, what))
+  }
+  uint32(what: string): number {
+    return this.buffer.readUInt32BE(this.#take(4, what))
+  }
+  int32(what: string): number {
+    return this.buffer.readInt32BE(this.#take(4, what))
+  }
+  /** A view of the next `size` bytes. */
+  bytes(size: number, what: string): Buffer {
+    if (size < 0) this.fail(`a size for ${what}, found ${size}`)
+    const at = this.#take(size, what)
+    return this.buffer.subarray(at, at + size)
+  }
+  skip(size: number, what: string): void {
+    this.#take(size, what)
+  }
+  fail(expected: string): never {
+    throw new CorruptionError(`expected ${expected}`, this.at)
+  }
+
+  #take(size: number, what: string): number {
+    const at = this.at
+    if (size > this.end - at) throw new CorruptionError(`${what} needs ${size} bytes, ${this.end - at} are left`, at)
+    this.at = at + size
+    return at
+  }
+}
+
+/** A growing buffer. `length` is what has been written; `view` is valid until the next write or `reset`. */
+export class ByteWriter {
+  buffer: Buffer
+  length = 0
+
+  constructor(capacity = 256) {
+    this.buffer = Buffer.allocUnsafe(capacity)
+  }
+
+  reset(): void {
+    this.length = 0
+  }
+  view(from = 0): Buffer {
+    return this.buffer.subarray(from, this.length)
+  }
+  /** A copy of what has been written. */
+  take(): Buffer {
+    return Buffer.from(this.view())
+  }
+  /** Makes room for `size` more bytes and returns where they start; `length` is moved past them. */
+  grow(size: number): number {
+    const at = this.length
+    const needed = at + size
+    if (needed > this.buffer.length) this.#enlarge(needed)
+    this.length = needed
+    return at
+  }
+  uint8(value: number): void {
+    const at = this.grow(1)
+    this.buffer[at] = value
+  }
+  uint16(value: number): void {
+    const at = this.grow(2)
+    this.buffer.writeUInt16BE(value, at)
+  }
+  uint32(value: number): void {
+    const at = this.grow(4)
+    this.buffer.writeUInt32BE(value, at)
+  }
+  int32(value: number): void {
+    const at = this.grow(4)
+    this.buffer.writeInt32BE(value, at)
+  }
+  timestamp(high: number, low: number): void {
+    const at = this.grow(8)
+    this.buffer.writeInt32BE(high, at)
+    this.buffer.writeUInt32BE(low, at + 4)
+  }
+  bytes(value: Uint8Array): void {
+    const at = this.grow(value.length)
+    this.buffer.set(value, at)
+  }
+  /** Copies `source[from, to)`. */
+  copy(source: Buffer, from: number, to: number): void {
+    const at = this.grow(to - from)
+    source.copy(this.buffer, at, from, to)
+  }
+  patchUint32(at: number, value: number): void {
+    this.buffer.writeUInt32BE(value, at)
+  }
+
+  #enlarge(needed: number): void {
+    let capacity = this.buffer.length * 2
+    while (capacity < needed) capacity *= 2
+    const larger = Buffer.allocUnsafe(capacity)
+    this.buffer.copy(larger, 0, 0, this.length)
+    this.buffer = larger
+  }
+}

@@ -1,0 +1,111 @@
+// What the distributed half asks of one node's storage. `storage/` implements it; the coordinator, the views and the
+// simulator know only this.
+import type { Maybe } from "../runtime/pure.ts"
+import type { ReadCommand } from "./read-command.ts"
+import type { Deletion, RangeTombstone, Row } from "./row.ts"
+import type { TableId, TableSchema } from "./schema.ts"
+import type { Token, TokenRange } from "./topology.ts"
+
+/** A whole encoded mutation (mutation.ts). The store copies what it keeps; the caller may reuse the bytes after `apply` returned. */
+export type MutationBytes = Uint8Array
+
+/** Where a mutation comes from: for tracing and metrics; every source is applied alike. */
+export type ApplySource = "client" | "replica" | "hint" | "read_repair" | "batch" | "view" | "replay" | "stream"
+
+/** A position in the commit log: segments count up, offsets are bytes. */
+export interface LogPosition {
+  readonly segment: number
+  readonly offset: number
+}
+
+/** Keeps a log segment from being recycled until released. */
+export interface SegmentHold {
+  release(): void
+}
+
+/**
+ * A row of the base table as view derivation needs it: merged over memtable and SSTables, with `deletion` the strongest
+ * of the row's own, the range tombstones and the partition deletion that cover it, and everything at or below it dropped.
+ */
+export interface RowView {
+  readonly row: Row
+  /** The partition key, serialised. */
+  readonly key: Uint8Array
+  readonly token: Token
+}
+
+/** What a Derive may add to the log record of the mutation it is called for: all atomic with it. */
+export interface ObligationWriter {
+  /** Bytes that the log keeps with the record and hands back at replay (`StoreEvents.obligation`), and reports with the position after the append. */
+  obligation(bytes: Uint8Array): void
+  /** A mutation of other tables (view entries this node owns itself), applied with the record. */
+  entry(mutation: MutationBytes): void
+}
+
+/**
+ * Called synchronously under the row lock for each row a mutation touches, between the read of the existing row and
+ * the one log append. For a range or partition deletion: once for each row that exists locally and is covered.
+ * `existing` is null when there is no trace of the row. `incoming` is the mutation's part alone (for a covering
+ * deletion: a row with that deletion and nothing else).
+ */
+export type Derive = (table: TableSchema, existing: RowView | null, incoming: RowView, merged: RowView, out: ObligationWriter) => void
+
+/**
+ * Receives what a read finds, in the order asked for. Byte ranges are valid during the call only and hold rows in the
+ * row format: the merged, canonical form, with tombstones and expired cells that are not purged yet, because other
+ * replicas' answers are merged with them.
+ */
+export interface RowSink {
+  /** A partition that has something to say. `deletion`: the partition deletion or null. */
+  partition(token: Token, key: Uint8Array, deletion: Deletion | null): void
+  /** Before the rows of the partition; only tombstones that touch the slices asked for; disjoint and in clustering order. */
+  rangeTombstone(tombstone: RangeTombstone): void
+  /** Static row first. Return false to stop the whole read. `live`: a live row for the limits at the command's nowSeconds. */
+  row(bytes: Uint8Array, from: number, to: number, live: boolean): boolean
+  partitionEnd(): void
+}
+
+/** A slow walk over everything in a token range: repair, streaming, view building. Bounded memory; sees a consistent set of tables. */
+export interface RowCursor {
+  /** Fills the sink with the next `rows` rows or so, always at least one; false when the range is done. */
+  next(rows: number, sink: RowSink): Promise<boolean>
+  close(): void
+}
+
+export interface CursorPosition {
+  readonly token: Token
+  /** Start after this partition; null: from the token on. */
+  readonly key: Uint8Array | null
+}
+
+export interface LocalStore {
+  /**
+   * Applies the mutation atomically: one log record, then the memtables. When it returns (or the promise resolves) the
+   * record has been written to the operating system. REQUIRES: every table named is known (else UnknownTableError).
+   * A promise only when existing rows must be read from disk for `derive`, or the row is locked.
+   */
+  apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition>
+  /** A promise only when the disk must be read. */
+  read(command: ReadCommand, sink: RowSink): Maybe<void>
+  cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor
+  /** Calls `done` once the log is synced past `position`; while anyone waits the log syncs back to back, at least 2 ms apart. */
+  onDurable(position: LogPosition, done: () => void): void
+  hold(position: LogPosition): SegmentHold
+  /** Tables that were created, altered or dropped; called at start with all of them, before replay. Dropped tables' data is removed. */
+  setTables(tables: readonly TableSchema[]): void
+  /** Drops all data of the table that was written before the call. Durable when the promise resolves. */
+  truncate(table: TableId): Promise<void>
+  /** Writes memtables to SSTables; all tables when none is named. */
+  flush(table?: TableId): Promise<void>
+  /** Flushes nothing: syncs and closes the log. Safe to call twice. */
+  close(): Promise<void>
+  /** Figures for metrics, system tables and the curious. */
+  stats(table: TableId): TableStats
+}
+
+export interface TableStats {
+  readonly memtableRows: number
+  readonly memtableBytes: number
+  readonly sstables: number
+  readonly diskBytes: number
+}

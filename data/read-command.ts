@@ -1,0 +1,37 @@
+// One read of one table, as it goes from the coordinator to a replica: a partition, or a token range in ring order.
+import type { TableSchema } from "./schema.ts"
+import type { Token, TokenRange } from "./topology.ts"
+
+/** Rows between two clustering bounds (encoded prefixes); an empty bound is open. */
+export interface ClusteringSlice {
+  readonly start: Uint8Array
+  readonly startInclusive: boolean
+  readonly end: Uint8Array
+  readonly endInclusive: boolean
+}
+
+export interface ReadCommand {
+  readonly table: TableSchema
+  /** The coordinator's clock at the start of the request: every replica judges liveness by it. */
+  readonly nowSeconds: number
+  readonly target:
+    | { readonly kind: "partition"; readonly token: Token; readonly key: Uint8Array }
+    | { readonly kind: "range"; readonly range: TokenRange }
+  /**
+   * Rows wanted of each partition; null: all. Sorted and disjoint in clustering order (not reversed order); a single row
+   * is a slice with equal inclusive bounds. The static row is returned in any case when the table has static columns.
+   */
+  readonly slices: readonly ClusteringSlice[] | null
+  /** Rows of a partition come in reverse clustering order. */
+  readonly reversed: boolean
+  /** Stop after this many live rows in all, and of each partition. A partition that has only a live static row counts one. 2^31-1: no limit. */
+  readonly limit: number
+  readonly perPartitionLimit: number
+  /**
+   * Paging: the last row that was seen. Partition reads: rows after `clustering` (in reading order) only. Range reads:
+   * rows after it in that partition, then the partitions after it. `clustering` null: the partition was finished.
+   */
+  readonly after: { readonly token: Token; readonly key: Uint8Array; readonly clustering: Uint8Array | null } | null
+}
+
+export const NO_LIMIT = 0x7fffffff
