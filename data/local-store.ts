@@ -78,6 +78,15 @@ export interface CursorPosition {
   readonly key: Uint8Array | null
 }
 
+/** What a store reports to its owner. */
+export interface StoreEvents {
+  /**
+   * An obligation that a Derive wrote, once its record is appended (`replayed` false), or found again in the log at
+   * start (`replayed` true, before `open` resolves). `bytes` is the callee's to keep.
+   */
+  obligation(bytes: Uint8Array, position: LogPosition, replayed: boolean): void
+}
+
 export interface LocalStore {
   /**
    * Applies the mutation atomically: one log record, then the memtables. When it returns (or the promise resolves) the

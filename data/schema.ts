@@ -117,6 +117,13 @@ export interface KeyspaceDescriptor {
   readonly types: readonly TypeDescriptor[]
 }
 
+/** The whole user schema as the metadata log keeps it. System keyspaces are not in it: every release knows its own. */
+export interface SchemaDescriptor {
+  readonly keyspaces: readonly KeyspaceDescriptor[]
+  /** The id the next table will get, from 1000. */
+  readonly nextTableId: TableId
+}
+
 /** A resolved column. */
 export type ColumnSchema = ColumnDescriptor
 
