@@ -1,0 +1,49 @@
+// One cluster node's settings, resolved: what the command line, the environment and the defaults say.
+
+export interface NodeConfig {
+  readonly clusterName: string
+  /** Everything the node keeps is below it. */
+  readonly dataDirectory: string
+  /** Address for clients and for other nodes. */
+  readonly address: string
+  /** What others are told, when it differs from what is bound (containers). */
+  readonly broadcastAddress: string
+  readonly nativePort: number
+  readonly listenPort: number
+  /** Admin HTTP binds to loopback, or to `adminAddress`. */
+  readonly adminAddress: string
+  readonly adminPort: number
+  /** "address:port" of internode listeners; the first is where a new cluster begins. */
+  readonly seeds: readonly string[]
+  readonly dataCenter: string
+  readonly rack: string
+  readonly tokensPerNode: number
+  /** Opens /fault on the admin port. */
+  readonly testing: boolean
+  readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR"
+  readonly memtableSpaceBytes: number
+  readonly commitlogSyncPeriodMs: number
+}
+
+export const DEFAULTS = {
+  clusterName: "Test Cluster",
+  nativePort: 9042,
+  listenPort: 7000,
+  adminPort: 7199,
+  dataCenter: "datacenter1",
+  rack: "rack1",
+  tokensPerNode: 16,
+  memtableSpaceBytes: 64 * 1024 * 1024,
+  commitlogSyncPeriodMs: 10_000,
+} as const
+
+export const RELEASE_VERSION = "5.0.6"
+
+/** Splits "address:port"; the port may be missing. Throws an Error that names the text. */
+export function parseEndpoint(text: string, defaultPort: number): { address: string; port: number } {
+  const match = /^(.*?)(?::(\d+))?$/.exec(text)
+  const address = match?.[1] ?? ""
+  const port = match?.[2] === undefined ? defaultPort : Number(match[2])
+  if (address === "" || !(port > 0 && port < 65536)) throw new Error(`not an address with an optional port: "${text}"`)
+  return { address, port }
+}
