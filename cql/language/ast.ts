@@ -1,0 +1,14 @@
+// Every CQL statement as parsed: frozen plain data, discriminated by `kind`; nothing is looked up in a schema yet.
+import type { BatchStatement, ModificationStatement, SelectStatement, TruncateStatement, UseStatement } from "./ast-dml.ts"
+import type { RoleStatement } from "./ast-roles.ts"
+import type { DescribeStatement, SchemaStatement } from "./ast-schema.ts"
+
+export type Statement =
+  | SelectStatement
+  | ModificationStatement
+  | BatchStatement
+  | TruncateStatement
+  | UseStatement
+  | SchemaStatement
+  | DescribeStatement
+  | RoleStatement
