@@ -1,0 +1,96 @@
+// Finds the function that a call means: by name, then by what is known of the arguments, as Cassandra's FunctionResolver
+// does. Names are looked up in the keyspace `system` only, since there are no user-defined functions.
+import type { CqlType } from "../../data/cql-type.ts"
+import { typeText } from "./type-text.ts"
+import { InvalidRequestError } from "../errors.ts"
+import type { CqlFunction, FunctionArgument, FunctionName, FunctionSite, Overload } from "./function.ts"
+import { native } from "./function.ts"
+import { timeFunctions } from "./time-functions.ts"
+import { tokenFunction } from "./token-function.ts"
+
+function uuidFunction(): CqlFunction {
+  return {
+    kind: "scalar", name: "uuid", argumentTypes: [], returnType: native("uuid"), deterministic: false,
+    execute: (_args, context) => {
+      const uuid = context.randomBytes(16)
+      uuid[6] = ((uuid[6] as number) & 0x0f) | 0x40
+      uuid[8] = ((uuid[8] as number) & 0x3f) | 0x80
+      return uuid
+    },
+  }
+}
+
+const FUNCTIONS: ReadonlyMap<string, readonly Overload[]> = new Map<string, readonly Overload[]>([
+  ["uuid", [uuidFunction()]],
+  ["token", [tokenFunction]],
+  ...timeFunctions(),
+])
+
+export function isFunctionName(name: FunctionName): boolean {
+  return (name.keyspace === null || name.keyspace === "system") && FUNCTIONS.has(name.name)
+}
+
+/** Null: no function has this name. Throws InvalidRequestError when none of the name takes these arguments, or several do. */
+export function resolveFunction(name: FunctionName, args: readonly FunctionArgument[], site: FunctionSite): CqlFunction | null {
+  const overloads = isFunctionName(name) ? FUNCTIONS.get(name.name) : undefined
+  if (overloads === undefined) return null
+  const candidates: CqlFunction[] = []
+  for (const overload of overloads) {
+    const candidate = typeof overload === "function" ? overload(args, site) : overload
+    if (candidate !== null) candidates.push(candidate)
+  }
+  const only = candidates[0]
+  const printed = name.keyspace === null && only === undefined ? name.name : `system.${name.name}`
+  if (only === undefined) throw new InvalidRequestError(`Invalid call to function ${printed}, none of its type signatures match (known type signatures: )`)
+  if (candidates.length === 1) {
+    checkArguments(only, args)
+    return only
+  }
+  return choose(printed, candidates, args, site)
+}
+
+function choose(printed: string, candidates: readonly CqlFunction[], args: readonly FunctionArgument[], site: FunctionSite): CqlFunction {
+  const compatible: CqlFunction[] = []
+  for (const candidate of candidates) {
+    if (site.receiver !== null && typeText(candidate.returnType) !== typeText(site.receiver)) continue
+    const match = matchArguments(candidate, args)
+    if (match === "exact") return candidate
+    if (match === "weak") compatible.push(candidate)
+  }
+  const only = compatible[0]
+  if (only === undefined) {
+    throw new InvalidRequestError(`Invalid call to function ${printed}, none of its type signatures match (known type signatures: ${candidates.map(signature).join(", ")})`)
+  }
+  if (compatible.length > 1) {
+    throw new InvalidRequestError(`Ambiguous call to function ${printed} (can be matched by following signatures: ${compatible.map(signature).join(", ")}): use type casts to disambiguate`)
+  }
+  return only
+}
+
+function matchArguments(candidate: CqlFunction, args: readonly FunctionArgument[]): "exact" | "weak" | "none" {
+  if (candidate.argumentTypes.length !== args.length) return "none"
+  let result: "exact" | "weak" = "exact"
+  for (let index = 0; index < args.length; index++) {
+    const test = (args[index] as FunctionArgument).test(candidate.argumentTypes[index] as CqlType)
+    if (test === "none") return "none"
+    if (test === "weak") result = "weak"
+  }
+  return result
+}
+
+function checkArguments(candidate: CqlFunction, args: readonly FunctionArgument[]): void {
+  const wanted = candidate.argumentTypes
+  if (wanted.length !== args.length) {
+    throw new InvalidRequestError(`Invalid number of arguments in call to function system.${candidate.name}: ${wanted.length} required but ${args.length} provided`)
+  }
+  args.forEach((arg, index) => {
+    const type = wanted[index] as CqlType
+    if (arg.test(type) === "none") {
+      throw new InvalidRequestError(`Type error: ${arg.text} cannot be passed as argument ${index} of function system.${candidate.name} of type ${typeText(type)}`)
+    }
+  })
+}
+
+function signature(candidate: CqlFunction): string {
+  return `system.${candidate.name} : (${candidate.argumentTypes.map(typeText).join(", ")}) -> ${typeText(candidate.returnType)}`
+}
