@@ -7,8 +7,8 @@
 // 3. The token is h1. Long.MIN_VALUE is the ring's start and no key's token, so it becomes Long.MAX_VALUE; only the
 //    empty key has it.
 //
-// A 64-bit word is two int32: `High` and `Low`. A product of 32-bit words does not fit a double exactly, but its upper
-// half can be had from the rounded product and the exact lower half (see `upperProduct`).
+// A 64-bit word is two int32: `High` and `Low`. A 64-bit product mod 2^64 is the lower halves' full product (`imul` gives
+// its lower word, `upperProduct` its upper one) plus the two crossed products in the upper word.
 
 /** Result of the last `murmur3Token`: module variables, because a pair object per call costs more than the hash. */
 export let tokenHigh = 0
@@ -19,11 +19,6 @@ const C1_LOW = 0x114253d5 | 0
 const C2_HIGH = 0x4cf5ad43 | 0
 const C2_LOW = 0x2745937f | 0
 
-let h1High = 0
-let h1Low = 0
-let h2High = 0
-let h2Low = 0
-
 /** Sets `tokenHigh` (signed) and `tokenLow` (unsigned) to the token of `source[from, from + length)`. */
 export function murmur3Token(source: Uint8Array, from: number, length: number): void {
   if (length === 0) {
@@ -31,22 +26,64 @@ export function murmur3Token(source: Uint8Array, from: number, length: number): 
     tokenLow = 0
     return
   }
-  h1High = h1Low = h2High = h2Low = 0
+  let h1High = 0
+  let h1Low = 0
+  let h2High = 0
+  let h2Low = 0
   const end = from + length
   const tail = from + (length & ~15)
   for (let at = from; at < tail; at += 16) {
     mixFirst(word(source, at + 4), word(source, at))
-    finishFirst()
+    h1High ^= mixedHigh
+    h1Low ^= mixedLow
+    // h1 = (rotl(h1, 27) + h2) * 5 + 0x52dce729; the products by 5 are exact in a double.
+    const sum1 = (((h1Low << 27) | (h1High >>> 5)) >>> 0) + (h2Low >>> 0)
+    const high1 = (((h1High << 27) | (h1Low >>> 5)) + h2High + (sum1 > 0xffffffff ? 1 : 0)) | 0
+    const product1 = (sum1 >>> 0) * 5 + 0x52dce729
+    h1Low = product1 | 0
+    h1High = (Math.imul(high1, 5) + ((product1 * 2 ** -32) | 0)) | 0
+
     mixSecond(word(source, at + 12), word(source, at + 8))
-    finishSecond()
+    h2High ^= mixedHigh
+    h2Low ^= mixedLow
+    // h2 = (rotl(h2, 31) + h1) * 5 + 0x38495ab5
+    const sum2 = (((h2Low << 31) | (h2High >>> 1)) >>> 0) + (h1Low >>> 0)
+    const high2 = (((h2High << 31) | (h2Low >>> 1)) + h1High + (sum2 > 0xffffffff ? 1 : 0)) | 0
+    const product2 = (sum2 >>> 0) * 5 + 0x38495ab5
+    h2Low = product2 | 0
+    h2High = (Math.imul(high2, 5) + ((product2 * 2 ** -32) | 0)) | 0
   }
-  if (tail < end) mixTail(source, tail, end - tail)
-  finish(length)
+  const left = end - tail
+  if (left > 8) {
+    signedWord(source, tail + 8, left - 8)
+    mixSecond(mixedHigh, mixedLow)
+    h2High ^= mixedHigh
+    h2Low ^= mixedLow
+  }
+  if (left > 0) {
+    signedWord(source, tail, left > 8 ? 8 : left)
+    mixFirst(mixedHigh, mixedLow)
+    h1High ^= mixedHigh
+    h1Low ^= mixedLow
+  }
+  finish(h1High, h1Low ^ length, h2High, h2Low ^ length)
 }
 
-/** Bits 32-63 of the product of two words taken as unsigned: the rounded product is off by less than 2^12, which the exact lower half repairs. */
+// Second results of the helpers below, which TurboFan inlines.
+let mixedHigh = 0
+let mixedLow = 0
+
+/** Bits 32-63 of the product of two words taken as unsigned, from four products of 16-bit halves. */
 function upperProduct(a: number, b: number): number {
-  return (((a >>> 0) * (b >>> 0) - (Math.imul(a, b) >>> 0)) * 2 ** -32 + 0.5) | 0
+  const a0 = a & 0xffff
+  const a1 = a >>> 16
+  const b0 = b & 0xffff
+  const b1 = b >>> 16
+  const low = Math.imul(a0, b0) >>> 16
+  const middle = Math.imul(a1, b0)
+  const other = Math.imul(a0, b1)
+  const sum = low + (middle & 0xffff) + (other & 0xffff)
+  return (Math.imul(a1, b1) + (middle >>> 16) + (other >>> 16) + (sum >>> 16)) | 0
 }
 
 /** A little-endian word. */
@@ -54,60 +91,27 @@ function word(source: Uint8Array, at: number): number {
   return (source[at] as number) | ((source[at + 1] as number) << 8) | ((source[at + 2] as number) << 16) | ((source[at + 3] as number) << 24)
 }
 
-/** h1 ^= rotl(k * c1, 31) * c2 */
+/** rotl(k * c1, 31) * c2 */
 function mixFirst(kHigh: number, kLow: number): void {
   const high = (upperProduct(kLow, C1_LOW) + Math.imul(kHigh, C1_LOW) + Math.imul(kLow, C1_HIGH)) | 0
   const low = Math.imul(kLow, C1_LOW)
   const rotatedHigh = (high << 31) | (low >>> 1)
   const rotatedLow = (low << 31) | (high >>> 1)
-  h1High ^= (upperProduct(rotatedLow, C2_LOW) + Math.imul(rotatedHigh, C2_LOW) + Math.imul(rotatedLow, C2_HIGH)) | 0
-  h1Low ^= Math.imul(rotatedLow, C2_LOW)
+  mixedHigh = (upperProduct(rotatedLow, C2_LOW) + Math.imul(rotatedHigh, C2_LOW) + Math.imul(rotatedLow, C2_HIGH)) | 0
+  mixedLow = Math.imul(rotatedLow, C2_LOW)
 }
 
-/** h2 ^= rotl(k * c2, 33) * c1 */
+/** rotl(k * c2, 33) * c1 */
 function mixSecond(kHigh: number, kLow: number): void {
   const high = (upperProduct(kLow, C2_LOW) + Math.imul(kHigh, C2_LOW) + Math.imul(kLow, C2_HIGH)) | 0
   const low = Math.imul(kLow, C2_LOW)
   const rotatedHigh = (low << 1) | (high >>> 31)
   const rotatedLow = (high << 1) | (low >>> 31)
-  h2High ^= (upperProduct(rotatedLow, C1_LOW) + Math.imul(rotatedHigh, C1_LOW) + Math.imul(rotatedLow, C1_HIGH)) | 0
-  h2Low ^= Math.imul(rotatedLow, C1_LOW)
+  mixedHigh = (upperProduct(rotatedLow, C1_LOW) + Math.imul(rotatedHigh, C1_LOW) + Math.imul(rotatedLow, C1_HIGH)) | 0
+  mixedLow = Math.imul(rotatedLow, C1_LOW)
 }
 
-/** h1 = (rotl(h1, 27) + h2) * 5 + 0x52dce729 */
-function finishFirst(): void {
-  const low = ((h1Low << 27) | (h1High >>> 5)) >>> 0
-  const sum = low + (h2Low >>> 0)
-  const high = (((h1High << 27) | (h1Low >>> 5)) + h2High + (sum > 0xffffffff ? 1 : 0)) | 0
-  // At most 5 * (2^32 - 1) + 2^31: exact in a double.
-  const product = (sum >>> 0) * 5 + 0x52dce729
-  h1Low = product | 0
-  h1High = (Math.imul(high, 5) + Math.floor(product * 2 ** -32)) | 0
-}
-
-/** h2 = (rotl(h2, 31) + h1) * 5 + 0x38495ab5 */
-function finishSecond(): void {
-  const low = ((h2Low << 31) | (h2High >>> 1)) >>> 0
-  const sum = low + (h1Low >>> 0)
-  const high = (((h2High << 31) | (h2Low >>> 1)) + h1High + (sum > 0xffffffff ? 1 : 0)) | 0
-  const product = (sum >>> 0) * 5 + 0x38495ab5
-  h2Low = product | 0
-  h2High = (Math.imul(high, 5) + Math.floor(product * 2 ** -32)) | 0
-}
-
-function mixTail(source: Uint8Array, at: number, length: number): void {
-  if (length > 8) {
-    signedWord(source, at + 8, length - 8)
-    mixSecond(signedHigh, signedLow)
-  }
-  signedWord(source, at, length > 8 ? 8 : length)
-  mixFirst(signedHigh, signedLow)
-}
-
-let signedHigh = 0
-let signedLow = 0
-
-/** XORs up to 8 sign-extended bytes, each shifted to its place, into `signedHigh` and `signedLow`. */
+/** XORs up to 8 sign-extended bytes, each shifted to its place. */
 function signedWord(source: Uint8Array, at: number, count: number): void {
   let high = 0
   let low = 0
@@ -117,44 +121,28 @@ function signedWord(source: Uint8Array, at: number, count: number): void {
     low ^= byte << (index << 3)
     high ^= byte >> 31
   }
-  signedHigh = high
-  signedLow = low
+  mixedHigh = high
+  mixedLow = low
 }
 
-function finish(length: number): void {
-  h1Low ^= length
-  h2Low ^= length
-  addSecondToFirst()
-  addFirstToSecond()
-  finalMix(h1High, h1Low)
-  h1High = mixedHigh
-  h1Low = mixedLow
-  finalMix(h2High, h2Low)
-  h2High = mixedHigh
-  h2Low = mixedLow
-  addSecondToFirst()
-  tokenHigh = h1High
-  tokenLow = h1Low >>> 0
+/** h1 += h2; h2 += h1; both through fmix64; h1 + h2 is the token. */
+function finish(h1High: number, h1Low: number, h2High: number, h2Low: number): void {
+  const sum1 = (h1Low >>> 0) + (h2Low >>> 0)
+  const high1 = (h1High + h2High + (sum1 > 0xffffffff ? 1 : 0)) | 0
+  const sum2 = (sum1 >>> 0) + (h2Low >>> 0)
+  const high2 = (high1 + h2High + (sum2 > 0xffffffff ? 1 : 0)) | 0
+  finalMix(high1, sum1 | 0)
+  const firstHigh = mixedHigh
+  const firstLow = mixedLow
+  finalMix(high2, sum2 | 0)
+  const sum = (firstLow >>> 0) + (mixedLow >>> 0)
+  tokenHigh = (firstHigh + mixedHigh + (sum > 0xffffffff ? 1 : 0)) | 0
+  tokenLow = sum >>> 0
   if (tokenHigh === -0x80000000 && tokenLow === 0) {
     tokenHigh = 0x7fffffff
     tokenLow = 0xffffffff
   }
 }
-
-function addSecondToFirst(): void {
-  const sum = (h1Low >>> 0) + (h2Low >>> 0)
-  h1Low = sum | 0
-  h1High = (h1High + h2High + (sum > 0xffffffff ? 1 : 0)) | 0
-}
-
-function addFirstToSecond(): void {
-  const sum = (h1Low >>> 0) + (h2Low >>> 0)
-  h2Low = sum | 0
-  h2High = (h1High + h2High + (sum > 0xffffffff ? 1 : 0)) | 0
-}
-
-let mixedHigh = 0
-let mixedLow = 0
 
 /** MurmurHash3's fmix64: k ^= k >>> 33; k *= 0xff51afd7ed558ccd; k ^= k >>> 33; k *= 0xc4ceb9fe1a85ec53; k ^= k >>> 33 */
 function finalMix(kHigh: number, kLow: number): void {
