@@ -1,0 +1,78 @@
+// Admin HTTP: /ready (200 once clients are served), /health (a JSON object), and on nodes started for testing /fault:
+//   POST /fault?cut=2&cut=3      drop everything to and from these nodes, silently
+//   POST /fault?restore=2        or restore=all
+//   POST /fault?delay=2:50       hold back what is sent to node 2 for 50 ms
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { Log } from "./log.ts"
+
+export interface FaultSwitch {
+  cut(node: number): void
+  restore(node: number): void
+  restoreAll(): void
+  delay(node: number, delayMs: number): void
+}
+
+export interface AdminState {
+  ready(): boolean
+  health(): Record<string, unknown>
+  /** Null on nodes that were not started for testing. */
+  readonly faults: FaultSwitch | null
+}
+
+/** Resolves with the server once it listens. */
+export function startAdminHttp(address: string, port: number, state: AdminState, log: Log): Promise<Server> {
+  const server = createServer((request, response) => {
+    try {
+      answer(request, response, state, log)
+    } catch (error) {
+      send(response, 400, { error: (error as Error).message })
+    }
+  })
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(port, address, () => {
+      server.off("error", reject)
+      resolve(server)
+    })
+  })
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, state: AdminState, log: Log): void {
+  const url = new URL(request.url ?? "/", "http://localhost")
+  switch (url.pathname) {
+    case "/ready":
+      return send(response, state.ready() ? 200 : 503, { ready: state.ready() })
+    case "/health":
+      return send(response, 200, state.health())
+    case "/fault":
+      if (state.faults === null) return send(response, 403, { error: "faults are open only on nodes started with --testing" })
+      if (request.method !== "POST") return send(response, 405, { error: "POST" })
+      applyFaults(url.searchParams, state.faults)
+      log.info(`Fault: ${url.searchParams.toString()}`)
+      return send(response, 200, { ok: true })
+    default:
+      return send(response, 404, { error: "known paths: /ready, /health, /fault" })
+  }
+}
+
+function applyFaults(parameters: URLSearchParams, faults: FaultSwitch): void {
+  for (const [verb, value] of parameters) {
+    if (verb === "restore" && value === "all") {
+      faults.restoreAll()
+      continue
+    }
+    const match = /^(\d+)(?::(\d+))?$/.exec(value)
+    if (match === null) throw new Error(`not a node number: ${value}`)
+    const node = Number(match[1])
+    if (verb === "cut") faults.cut(node)
+    else if (verb === "restore") faults.restore(node)
+    else if (verb === "delay") faults.delay(node, Number(match[2] ?? 0))
+    else throw new Error(`unknown fault: ${verb}`)
+  }
+}
+
+function send(response: ServerResponse, status: number, body: Record<string, unknown>): void {
+  const bytes = Buffer.from(JSON.stringify(body) + "\n")
+  response.writeHead(status, { "content-type": "application/json", "content-length": bytes.length })
+  response.end(bytes)
+}

@@ -1,0 +1,61 @@
+// The tables of the virtual keyspaces: system_virtual_schema, which describes them, and of system_views those that have
+// something true to say here.
+import type { TableDescriptor } from "../../data/schema.ts"
+import { type SystemTableDefinition, systemTable } from "./system-table.ts"
+import { BIGINT, BLOB, BOOLEAN, INET, INT, TEXT, frozenMap } from "./system-types.ts"
+
+const VIRTUAL_SCHEMA: readonly SystemTableDefinition[] = [
+  { id: 301, name: "keyspaces", options: { comment: "virtual keyspace definitions" }, partitionKey: { keyspace_name: TEXT } },
+  {
+    id: 302,
+    name: "tables",
+    options: { comment: "virtual table definitions" },
+    partitionKey: { keyspace_name: TEXT },
+    clustering: { table_name: TEXT },
+    regular: { comment: TEXT },
+  },
+  {
+    id: 303,
+    name: "columns",
+    options: { comment: "virtual column definitions" },
+    partitionKey: { keyspace_name: TEXT },
+    clustering: { table_name: TEXT, column_name: TEXT },
+    regular: { clustering_order: TEXT, column_name_bytes: BLOB, kind: TEXT, position: INT, type: TEXT },
+  },
+]
+
+const VIEWS: readonly SystemTableDefinition[] = [
+  {
+    id: 351,
+    name: "clients",
+    options: { comment: "currently connected clients" },
+    partitionKey: { address: INET },
+    clustering: { port: INT },
+    regular: {
+      client_options: frozenMap(TEXT, TEXT), connection_stage: TEXT, driver_name: TEXT, driver_version: TEXT, hostname: TEXT, keyspace_name: TEXT,
+      protocol_version: INT, request_count: BIGINT, ssl_cipher_suite: TEXT, ssl_enabled: BOOLEAN, ssl_protocol: TEXT, username: TEXT,
+    },
+  },
+  { id: 352, name: "settings", options: { comment: "current settings" }, partitionKey: { name: TEXT }, regular: { value: TEXT } },
+  {
+    id: 353,
+    name: "disk_usage",
+    options: { comment: "disk usage by table" },
+    partitionKey: { keyspace_name: TEXT, table_name: TEXT },
+    regular: { mebibytes: BIGINT },
+  },
+  {
+    id: 354,
+    name: "gossip_info",
+    options: { comment: "what this node knows about the nodes of the cluster" },
+    partitionKey: { address: INET },
+    clustering: { port: INT },
+    regular: {
+      dc: TEXT, generation: INT, host_id: TEXT, hostname: TEXT, native_address_and_port: TEXT, rack: TEXT, release_version: TEXT, schema: TEXT,
+      status: TEXT, status_with_port: TEXT, tokens: TEXT,
+    },
+  },
+]
+
+export const VIRTUAL_SCHEMA_TABLES: readonly TableDescriptor[] = VIRTUAL_SCHEMA.map((definition) => systemTable("system_virtual_schema", definition))
+export const VIEWS_TABLES: readonly TableDescriptor[] = VIEWS.map((definition) => systemTable("system_views", definition))
