@@ -51,8 +51,8 @@ const VIEWS: readonly SystemTableDefinition[] = [
     partitionKey: { address: INET },
     clustering: { port: INT },
     regular: {
-      dc: TEXT, generation: INT, host_id: TEXT, hostname: TEXT, native_address_and_port: TEXT, rack: TEXT, release_version: TEXT, schema: TEXT,
-      status: TEXT, status_with_port: TEXT, tokens: TEXT,
+      alive: BOOLEAN, dc: TEXT, generation: INT, host_id: TEXT, native_address_and_port: TEXT, rack: TEXT, release_version: TEXT, schema: TEXT,
+      status: TEXT, tokens: TEXT,
     },
   },
 ]

@@ -1,0 +1,111 @@
+// The command line. Heavy modules are loaded by the command that needs them.
+import { Command, InvalidArgumentError, Option } from "commander"
+import { DEFAULTS, type NodeConfig } from "./config.ts"
+
+/** Runs the command in `argv` (as process.argv); sets the exit code. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("belvedere").description("A distributed wide-column store with Cassandra's language").showHelpAfterError()
+  addStart(program)
+  addNode(program)
+  program
+    .command("cqlsh")
+    .description("run cqlsh with the words given")
+    .argument("[words...]")
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (words: string[]) => {
+      process.exitCode = await (await import("./cqlsh.ts")).runCqlsh(words)
+    })
+  program.enablePositionalOptions()
+  await program.parseAsync([...argv])
+}
+
+function addStart(program: Command): void {
+  program
+    .command("start")
+    .description("start a local cluster in the foreground, with the cities of the world loaded unless --empty")
+    .option("--nodes <count>", "how many nodes", integer(1, 100), 3)
+    .option("--data <directory>", "where the nodes keep their data", ".belvedere")
+    .option("--empty", "without the data set", false)
+    .option("--json", "print one JSON object when the cluster is ready, and nothing else", false)
+    .option("--testing", "open /fault on the nodes' admin ports", false)
+    .option("--native-port <port>", "client port", integer(1, 65535), DEFAULTS.nativePort)
+    .option("--listen-port <port>", "port between nodes", integer(1, 65535), DEFAULTS.listenPort)
+    .option("--admin-port <port>", "admin HTTP port", integer(1, 65535), DEFAULTS.adminPort)
+    .option("--address-offset <count>", "nodes start at 127.0.0.(1 + count)", integer(0, 200), 0)
+    .option("--verbose", "print the nodes' logs to standard error", false)
+    .action(async (options) => {
+      process.exitCode = await (await import("./start.ts")).start(options)
+    })
+}
+
+function addNode(program: Command): void {
+  program
+    .command("node")
+    .description("run one node in the foreground")
+    .option("--data <directory>", "where the node keeps its data", ".belvedere/node1")
+    .option("--address <address>", "address for clients and other nodes", "127.0.0.1")
+    .option("--broadcast-address <address>", "what others are told; the address unless given")
+    .option("--native-port <port>", "client port", integer(1, 65535), DEFAULTS.nativePort)
+    .option("--listen-port <port>", "port between nodes", integer(1, 65535), DEFAULTS.listenPort)
+    .option("--admin-address <address>", "admin HTTP address", "127.0.0.1")
+    .option("--admin-port <port>", "admin HTTP port", integer(1, 65535), DEFAULTS.adminPort)
+    .option("--seeds <list>", "address:port of nodes to join, comma separated; a new cluster begins at the first")
+    .option("--cluster-name <name>", "nodes of another name are refused", DEFAULTS.clusterName)
+    .option("--data-center <name>", "data centre", DEFAULTS.dataCenter)
+    .option("--rack <name>", "rack", DEFAULTS.rack)
+    .option("--memtable-space <mebibytes>", "memory for rows not yet in SSTables", integer(1, 65536), DEFAULTS.memtableSpaceBytes / 1048576)
+    .option("--testing", "open /fault on the admin port", false)
+    .addOption(new Option("--log-level <level>", "least level of what is logged").choices(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"))
+    .action(async (options) => {
+      await (await import("./node-process.ts")).runNodeProcess(nodeConfig(options))
+    })
+}
+
+interface NodeOptions {
+  readonly data: string
+  readonly address: string
+  readonly broadcastAddress?: string
+  readonly nativePort: number
+  readonly listenPort: number
+  readonly adminAddress: string
+  readonly adminPort: number
+  readonly seeds?: string
+  readonly clusterName: string
+  readonly dataCenter: string
+  readonly rack: string
+  readonly memtableSpace: number
+  readonly testing: boolean
+  readonly logLevel: NodeConfig["logLevel"]
+}
+
+function nodeConfig(options: NodeOptions): NodeConfig {
+  const broadcastAddress = options.broadcastAddress ?? options.address
+  return {
+    clusterName: options.clusterName,
+    dataDirectory: options.data,
+    address: options.address,
+    broadcastAddress,
+    nativePort: options.nativePort,
+    listenPort: options.listenPort,
+    adminAddress: options.adminAddress,
+    adminPort: options.adminPort,
+    seeds: (options.seeds ?? `${broadcastAddress}:${options.listenPort}`).split(",").filter((seed) => seed !== ""),
+    dataCenter: options.dataCenter,
+    rack: options.rack,
+    tokensPerNode: DEFAULTS.tokensPerNode,
+    testing: options.testing,
+    logLevel: options.logLevel,
+    memtableSpaceBytes: options.memtableSpace * 1048576,
+    commitlogSyncPeriodMs: DEFAULTS.commitlogSyncPeriodMs,
+  }
+}
+
+function integer(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!Number.isInteger(value) || value < least || value > most) throw new InvalidArgumentError(`expected a whole number from ${least} to ${most}`)
+    return value
+  }
+}

@@ -1,0 +1,72 @@
+// Gives every virtual system table its rows. Tables without an entry here are empty: nothing that they would tell about
+// exists in this database, or nobody is using it yet.
+import type { VirtualTable } from "../../cql/virtual-table.ts"
+import type { KeyspaceSchema, TableId } from "../../data/schema.ts"
+import { clientsRows, diskUsageRows, settingsRows } from "./activity-rows.ts"
+import { builtViewsRows, gossipRows, localRows, peersRows, peersV2Rows, viewBuildStatusRows, viewBuildsInProgressRows } from "./node-rows.ts"
+import {
+  type SchemaRows, columnsRows, droppedColumnsRows, keyspacesRows, tablesRows, typesRows, viewsRows, virtualKeyspacesRows, virtualTablesRows,
+} from "./schema-rows.ts"
+import { systemKeyspaces } from "./system-keyspaces.ts"
+import type { SystemSource } from "./system-source.ts"
+import { type SystemRow, VirtualRows, type VirtualRowsSource } from "./virtual-rows.ts"
+
+type NodeRows = (source: SystemSource) => SystemRow[]
+
+const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
+  "system.local": localRows,
+  "system.peers": peersRows,
+  "system.peers_v2": peersV2Rows,
+  "system.built_views": builtViewsRows,
+  "system.view_builds_in_progress": viewBuildsInProgressRows,
+  "system_distributed.view_build_status": viewBuildStatusRows,
+  "system_views.clients": clientsRows,
+  "system_views.disk_usage": (source) => diskUsageRows(source, allKeyspaces(source)),
+  "system_views.gossip_info": gossipRows,
+  "system_views.settings": settingsRows,
+}
+
+const STORED_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {
+  "system_schema.keyspaces": keyspacesRows,
+  "system_schema.tables": tablesRows,
+  "system_schema.columns": columnsRows,
+  "system_schema.dropped_columns": droppedColumnsRows,
+  "system_schema.views": viewsRows,
+  "system_schema.types": typesRows,
+}
+
+const VIRTUAL_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {
+  "system_virtual_schema.keyspaces": virtualKeyspacesRows,
+  "system_virtual_schema.tables": virtualTablesRows,
+  "system_virtual_schema.columns": columnsRows,
+}
+
+/** Every virtual table of `systemKeyspaces()` by id. */
+export function createVirtualTables(source: SystemSource): ReadonlyMap<TableId, VirtualTable> {
+  const tables = new Map<TableId, VirtualTable>()
+  for (const keyspace of systemKeyspaces()) {
+    for (const table of keyspace.tables.values()) {
+      if (table.kind === "virtual") tables.set(table.id, new VirtualRows(table, rowsOf(`${table.keyspace}.${table.name}`, source)))
+    }
+  }
+  return tables
+}
+
+function rowsOf(name: string, source: SystemSource): VirtualRowsSource {
+  const stored = STORED_SCHEMA_ROWS[name]
+  if (stored !== undefined) return schemaRows(source, (keyspaces) => stored(keyspaces.filter((keyspace) => !keyspace.virtual)))
+  const virtual = VIRTUAL_SCHEMA_ROWS[name]
+  if (virtual !== undefined) return schemaRows(source, (keyspaces) => virtual(keyspaces.filter((keyspace) => keyspace.virtual)))
+  const rows = NODE_ROWS[name]
+  return { rows: () => rows?.(source) ?? [] }
+}
+
+function schemaRows(source: SystemSource, rows: SchemaRows): VirtualRowsSource {
+  return { rows: () => rows(allKeyspaces(source)), version: () => source.snapshot().schema }
+}
+
+function allKeyspaces(source: SystemSource): readonly KeyspaceSchema[] {
+  const byName = new Map(systemKeyspaces().map((keyspace) => [keyspace.name, keyspace]))
+  for (const keyspace of source.snapshot().schema.keyspaces.values()) byName.set(keyspace.name, keyspace)
+  return [...byName.values()]
+}

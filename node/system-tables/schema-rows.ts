@@ -1,0 +1,124 @@
+// Rows of system_schema and system_virtual_schema. Virtual keyspaces are described only in the latter, all others only in
+// the former; a view is in `views`, not in `tables`; hidden columns are nowhere.
+import { typeText } from "../../cql/statements/create-text-names.ts"
+import type { ColumnSchema, KeyspaceSchema, TableOptions, TableSchema } from "../../data/schema.ts"
+import { Buffer } from "../../runtime/pure.ts"
+import type { SystemRow } from "./virtual-rows.ts"
+
+export type SchemaRows = (keyspaces: readonly KeyspaceSchema[]) => SystemRow[]
+
+export const keyspacesRows: SchemaRows = (keyspaces) =>
+  keyspaces.map((keyspace) => ({ keyspace_name: keyspace.name, durable_writes: keyspace.durableWrites, replication: keyspace.replication }))
+
+export const tablesRows: SchemaRows = (keyspaces) =>
+  tablesOf(keyspaces)
+    .filter((table) => table.view === null)
+    .map((table) => ({
+      keyspace_name: table.keyspace,
+      table_name: table.name,
+      id: table.descriptor.uuid,
+      flags: isCounterTable(table) ? ["compound", "counter"] : ["compound"],
+      ...optionColumns(table.options),
+    }))
+
+export const viewsRows: SchemaRows = (keyspaces) =>
+  keyspaces.flatMap((keyspace) => {
+    const rows: SystemRow[] = []
+    for (const base of keyspace.tables.values()) {
+      for (const table of base.views) {
+        const view = table.view
+        if (view === null) continue
+        rows.push({
+          keyspace_name: keyspace.name,
+          view_name: table.name,
+          base_table_id: base.descriptor.uuid,
+          base_table_name: base.name,
+          id: table.descriptor.uuid,
+          include_all_columns: view.includeAllColumns,
+          where_clause: view.whereClause,
+          ...optionColumns(table.options),
+        })
+      }
+    }
+    return rows
+  })
+
+export const columnsRows: SchemaRows = (keyspaces) => tablesOf(keyspaces).flatMap((table) => table.columns.map((column) => columnRow(table, column)))
+
+export const droppedColumnsRows: SchemaRows = (keyspaces) =>
+  tablesOf(keyspaces).flatMap((table) => {
+    // A name that was dropped twice is listed once, with the last time.
+    const byName = new Map(table.descriptor.droppedColumns.map((column) => [column.name, column]))
+    return [...byName.values()].map((column) => ({
+      keyspace_name: table.keyspace,
+      table_name: table.name,
+      column_name: column.name,
+      dropped_time: Math.floor(column.droppedAtMicros / 1000),
+      kind: column.kind,
+      type: typeText(column.type),
+    }))
+  })
+
+export const typesRows: SchemaRows = (keyspaces) =>
+  keyspaces.flatMap((keyspace) =>
+    [...keyspace.types.values()].map((type) => ({
+      keyspace_name: keyspace.name,
+      type_name: type.name,
+      field_names: type.fields.map((field) => field.name),
+      field_types: type.fields.map((field) => typeText(field.type)),
+    })),
+  )
+
+export const virtualKeyspacesRows: SchemaRows = (keyspaces) => keyspaces.map((keyspace) => ({ keyspace_name: keyspace.name }))
+
+export const virtualTablesRows: SchemaRows = (keyspaces) =>
+  tablesOf(keyspaces).map((table) => ({ keyspace_name: table.keyspace, table_name: table.name, comment: table.options.comment }))
+
+function tablesOf(keyspaces: readonly KeyspaceSchema[]): TableSchema[] {
+  return keyspaces.flatMap((keyspace) => [...keyspace.tables.values()])
+}
+
+function columnRow(table: TableSchema, column: ColumnSchema): SystemRow {
+  const order = column.reversed ? "desc" : "asc"
+  return {
+    keyspace_name: table.keyspace,
+    table_name: table.name,
+    column_name: column.name,
+    clustering_order: column.kind === "clustering" ? order : "none",
+    column_name_bytes: Buffer.from(column.name, "utf8"),
+    kind: column.kind,
+    position: column.position,
+    type: typeText(column.type),
+  }
+}
+
+function isCounterTable(table: TableSchema): boolean {
+  return [...table.statics, ...table.regulars].some((column) => column.type.kind === "native" && column.type.name === "counter")
+}
+
+/** Cassandra leaves null what is as it always was before the column existed, and so do we. */
+function optionColumns(options: TableOptions): SystemRow {
+  return {
+    additional_write_policy: options.additionalWritePolicy,
+    allow_auto_snapshot: options.allowAutoSnapshot ? null : false,
+    bloom_filter_fp_chance: options.bloomFilterFpChance,
+    caching: options.caching,
+    cdc: options.cdc ? true : null,
+    comment: options.comment,
+    compaction: options.compaction,
+    compression: options.compression,
+    crc_check_chance: options.crcCheckChance,
+    dclocal_read_repair_chance: 0,
+    default_time_to_live: options.defaultTimeToLive,
+    extensions: Object.fromEntries(Object.entries(options.extensions).map(([name, hex]) => [name, Buffer.from(hex.replace(/^0x/i, ""), "hex")])),
+    gc_grace_seconds: options.gcGraceSeconds,
+    incremental_backups: options.incrementalBackups ? null : false,
+    max_index_interval: options.maxIndexInterval,
+    memtable: options.memtable === "default" ? null : options.memtable,
+    memtable_flush_period_in_ms: options.memtableFlushPeriodInMs,
+    min_index_interval: options.minIndexInterval,
+    read_repair: options.readRepair,
+    read_repair_chance: 0,
+    speculative_retry: options.speculativeRetry,
+  }
+}

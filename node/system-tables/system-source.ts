@@ -1,0 +1,32 @@
+// What the system tables show, and where it comes from. `node/` gives one of these at start.
+import type { ClientState } from "../../cql/request.ts"
+import type { Liveness, Snapshot } from "../../coordinator/cluster-metadata.ts"
+import type { TableStats } from "../../data/local-store.ts"
+import type { TableId } from "../../data/schema.ts"
+
+/** The release of Cassandra whose behaviour drivers and tools may expect: they choose their queries by it. */
+export const RELEASE_VERSION = "5.0.6"
+export const CQL_VERSION = "3.4.7"
+export const NATIVE_PROTOCOL_VERSION = "5"
+export const PARTITIONER = "org.apache.cassandra.dht.Murmur3Partitioner"
+
+export interface ClientConnection extends Omit<ClientState, "keyspace"> {
+  readonly keyspace: string | null
+  /** Requests so far; left out: not counted. */
+  readonly requestCount?: number
+}
+
+export interface SystemSource {
+  /** The cluster as this node knows it now. */
+  snapshot(): Snapshot
+  /** This node's number. It may be missing from the snapshot until it has joined. */
+  readonly self: number
+  readonly liveness: Liveness
+  /** When this node started, in seconds since 1970. */
+  readonly generation: number
+  /** Connections of the native protocol. */
+  clients(): Iterable<ClientConnection>
+  /** The configuration in force, by name. */
+  settings(): Iterable<readonly [string, string]>
+  stats(table: TableId): TableStats
+}
