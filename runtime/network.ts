@@ -24,3 +24,11 @@ export interface Network {
   start(handlers: NetworkHandlers): void
   stop(): Promise<void>
 }
+
+/** Questions to nodes of which only the address is known: how a node that has no number yet asks to join. */
+export interface JoinNetwork {
+  /** The first answer to `bytes`. Rejects when none comes within `timeoutMs` or the other side refuses the connection. */
+  requestByAddress(address: string, port: number, bytes: Uint8Array, timeoutMs: number): Promise<Buffer>
+  /** Who answers such questions; `bytes` is valid during the call only. Without a handler they are refused. */
+  onAnonymous(fn: (bytes: Buffer, reply: (bytes: Uint8Array) => void) => void): void
+}
