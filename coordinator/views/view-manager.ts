@@ -1,0 +1,74 @@
+// The views of one node, wired together: what a write derives, what is owed to whom, what arrives, what is built.
+import type { Derive, LocalStore, LogPosition } from "../../data/local-store.ts"
+import type { Clock } from "../../runtime/clock.ts"
+import type { ClusterMetadata, Liveness } from "../cluster-metadata.ts"
+import type { MessageRouter } from "../messages.ts"
+import { ViewBuilder } from "./builder.ts"
+import { ViewMessenger } from "./delivery.ts"
+import { ObligationCounter, createDerive } from "./derive.ts"
+import { Outbox } from "./outbox.ts"
+
+export interface ViewManagerOptions {
+  readonly self: number
+  /** Differs from that of every earlier start of this node. */
+  readonly incarnation: number
+  readonly router: MessageRouter
+  readonly metadata: ClusterMetadata
+  readonly liveness: Liveness
+  readonly clock: Clock
+  /** The store is opened after the manager, since its replay reports obligations. */
+  readonly store: () => LocalStore
+  readonly log: (line: string) => void
+}
+
+export class ViewManager {
+  /** To be handed to every LocalStore.apply. */
+  readonly derive: Derive
+  readonly #outbox: Outbox
+  readonly #builder: ViewBuilder
+  /** Found in the log before the store was open. */
+  readonly #replayed: { readonly bytes: Uint8Array; readonly position: LogPosition }[] = []
+  #open = false
+
+  constructor(options: ViewManagerOptions) {
+    const { self, router, metadata, liveness, clock, store, log } = options
+    const current = metadata.current.bind(metadata)
+    this.derive = createDerive(self, current, new ObligationCounter(options.incarnation))
+    const messenger = new ViewMessenger({
+      router, store, metadata, clock,
+      acknowledged: (target, version) => this.#outbox.acknowledged(target, version),
+      refused: (target, version) => this.#outbox.refused(target, version),
+    })
+    this.#outbox = new Outbox({ self, store, current, liveness, clock, delivery: messenger })
+    this.#builder = new ViewBuilder({ self, store, metadata, outbox: this.#outbox, clock, log })
+  }
+
+  /** View entries this node still owes others. */
+  get pending(): number {
+    return this.#outbox.size + this.#replayed.length
+  }
+
+  /** StoreEvents.obligation. */
+  obligation(bytes: Uint8Array, position: LogPosition): void {
+    if (this.#open) this.#outbox.add(bytes, position)
+    else this.#replayed.push({ bytes, position })
+  }
+
+  /** REQUIRES: the store is open. */
+  start(): void {
+    this.#open = true
+    for (const { bytes, position } of this.#replayed) this.#outbox.add(bytes, position)
+    this.#replayed.length = 0
+    this.#outbox.start()
+    this.#builder.start()
+  }
+
+  nodeUp(node: number): void {
+    this.#outbox.nodeUp(node)
+  }
+
+  stop(): void {
+    this.#builder.stop()
+    this.#outbox.stop()
+  }
+}
