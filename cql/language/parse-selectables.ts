@@ -1,0 +1,149 @@
+// The SELECT clause: what is selected, with arithmetic, element and field access. The grammar of terms with columns in it.
+import type { Selector } from "./ast-dml.ts"
+import type { Selectable } from "./ast-terms.ts"
+import { TOKEN } from "./lexer.ts"
+import { negate, parseLeaf, parseSetOrMap, parseTerm, parseTypeHint } from "./parse-terms.ts"
+import { isFunctionCall, parseFunctionName, parseNativeType } from "./parse-types.ts"
+import type { TokenStream } from "./token-stream.ts"
+
+/** `*` (null) or selectors. */
+export function parseSelectors(stream: TokenStream): Selector[] | null {
+  return stream.takeSymbol("*") ? null : stream.list(parseSelector)
+}
+
+function parseSelector(stream: TokenStream): Selector {
+  const from = stream.at
+  const selectable = parseSelectable(stream)
+  const text = stream.sourceSince(from)
+  return { selectable, alias: stream.takeWord("as") ? stream.identifier() : null, text }
+}
+
+export function parseSelectable(stream: TokenStream): Selectable {
+  stream.enter()
+  let left = parseProduct(stream)
+  for (;;) {
+    const operator = stream.isSymbol("+") ? "+" : stream.isSymbol("-") ? "-" : null
+    if (operator === null) break
+    stream.next()
+    left = { kind: "arithmetic", operator, left, right: parseProduct(stream) }
+  }
+  stream.leave()
+  return left
+}
+
+function parseProduct(stream: TokenStream): Selectable {
+  let left = parseFactor(stream)
+  for (;;) {
+    const operator = stream.isSymbol("*") ? "*" : stream.isSymbol("/") ? "/" : stream.isSymbol("%") ? "%" : null
+    if (operator === null) return left
+    stream.next()
+    left = { kind: "arithmetic", operator, left, right: parseFactor(stream) }
+  }
+}
+
+function parseFactor(stream: TokenStream): Selectable {
+  if (!stream.takeSymbol("-")) return parseModified(stream)
+  stream.enter()
+  const operand = parseFactor(stream)
+  stream.leave()
+  return negate(operand)
+}
+
+/** Something with any number of `.field`, `[key]` and `[from..to]` behind it. */
+function parseModified(stream: TokenStream): Selectable {
+  return parseModifiers(stream, parseGroup(stream))
+}
+
+function parseModifiers(stream: TokenStream, receiver: Selectable): Selectable {
+  let operand = receiver
+  for (;;) {
+    if (stream.takeSymbol(".")) operand = { kind: "field", operand, field: stream.identifier() }
+    else if (stream.takeSymbol("[")) operand = parseSubSelection(stream, operand)
+    else return operand
+  }
+}
+
+/** Behind "[". */
+function parseSubSelection(stream: TokenStream, operand: Selectable): Selectable {
+  const from = stream.isSymbol("..") ? null : parseTerm(stream)
+  if (stream.takeSymbol("..")) {
+    const to = stream.isSymbol("]") ? null : parseTerm(stream)
+    if (from === null && to === null) throw stream.noAlternative()
+    stream.expectSymbol("]")
+    return { kind: "slice", operand, from, to }
+  }
+  stream.expectSymbol("]")
+  if (from === null) throw stream.noAlternative()
+  return { kind: "element", operand, key: from }
+}
+
+function parseGroup(stream: TokenStream): Selectable {
+  const leaf = parseLeaf(stream)
+  if (leaf !== null) return leaf
+  if (stream.kind() !== TOKEN.symbol) return parseColumnOrCall(stream)
+  stream.enter()
+  const group = parseBracketed(stream)
+  stream.leave()
+  return group
+}
+
+function parseBracketed(stream: TokenStream): Selectable {
+  if (stream.takeSymbol("(")) {
+    const type = parseTypeHint(stream)
+    if (type !== null) return { kind: "typeHint", type, operand: parseGroup(stream) }
+    const elements = stream.list(parseSelectable)
+    stream.expectSymbol(")")
+    return { kind: "tuple", elements }
+  }
+  if (stream.takeSymbol("[")) return { kind: "list", elements: stream.listUntil("]", parseSelectable) }
+  if (!stream.takeSymbol("{")) throw stream.noAlternative()
+  return stream.takeSymbol("}") ? { kind: "map", entries: [] } : parseSetOrMap(stream, parseSelectable)
+}
+
+function parseColumnOrCall(stream: TokenStream): Selectable {
+  if (stream.kind() === TOKEN.word && stream.isSymbol("(", 1)) {
+    const special = parseSpecialCall(stream)
+    if (special !== null) return special
+  }
+  if (!isFunctionCall(stream)) return { kind: "column", name: stream.identifier() }
+  const name = parseFunctionName(stream)
+  stream.expectSymbol("(")
+  return { kind: "function", name, arguments: stream.listUntil(")", parseSelectable) }
+}
+
+/** Calls with a syntax of their own. */
+function parseSpecialCall(stream: TokenStream): Selectable | null {
+  const name = stream.text()
+  switch (name) {
+    case "count":
+      return parseCountRows(stream)
+    case "writetime":
+    case "maxwritetime":
+    case "ttl": {
+      stream.next()
+      stream.expectSymbol("(")
+      const operand = parseModifiers(stream, { kind: "column", name: stream.identifier() })
+      stream.expectSymbol(")")
+      return { kind: "cellAttribute", attribute: name, operand }
+    }
+    case "cast": {
+      stream.next()
+      stream.expectSymbol("(")
+      const operand = parseSelectable(stream)
+      stream.expectWord("as")
+      const type = parseNativeType(stream)
+      stream.expectSymbol(")")
+      return { kind: "cast", operand, type }
+    }
+    default:
+      return null
+  }
+}
+
+function parseCountRows(stream: TokenStream): Selectable | null {
+  const isStar = stream.isSymbol("*", 2)
+  const isOne = stream.kind(2) === TOKEN.integer && stream.text(2) === "1"
+  if (!(isStar || isOne) || !stream.isSymbol(")", 3)) return null
+  for (let count = 0; count < 4; count++) stream.next()
+  return { kind: "countRows" }
+}
