@@ -37,8 +37,6 @@ export const DEFAULTS = {
   commitlogSyncPeriodMs: 10_000,
 } as const
 
-export const RELEASE_VERSION = "5.0.6"
-
 /** Splits "address:port"; the port may be missing. Throws an Error that names the text. */
 export function parseEndpoint(text: string, defaultPort: number): { address: string; port: number } {
   const match = /^(.*?)(?::(\d+))?$/.exec(text)

@@ -1,14 +1,14 @@
 // Rows of system_schema and system_virtual_schema. Virtual keyspaces are described only in the latter, all others only in
 // the former; a view is in `views`, not in `tables`; hidden columns are nowhere.
-import { typeText } from "../../cql/statements/create-text-names.ts"
 import type { ColumnSchema, KeyspaceSchema, TableOptions, TableSchema } from "../../data/schema.ts"
+import { typeName } from "../../data/types/type-name.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import type { SystemRow } from "./virtual-rows.ts"
 
 export type SchemaRows = (keyspaces: readonly KeyspaceSchema[]) => SystemRow[]
 
 export const keyspacesRows: SchemaRows = (keyspaces) =>
-  keyspaces.map((keyspace) => ({ keyspace_name: keyspace.name, durable_writes: keyspace.durableWrites, replication: keyspace.replication }))
+  keyspaces.map((keyspace) => ({ keyspace_name: keyspace.name, durable_writes: keyspace.durableWrites, replication: toMap(keyspace.replication) }))
 
 export const tablesRows: SchemaRows = (keyspaces) =>
   tablesOf(keyspaces)
@@ -55,7 +55,7 @@ export const droppedColumnsRows: SchemaRows = (keyspaces) =>
       column_name: column.name,
       dropped_time: Math.floor(column.droppedAtMicros / 1000),
       kind: column.kind,
-      type: typeText(column.type),
+      type: typeName(column.type),
     }))
   })
 
@@ -65,7 +65,7 @@ export const typesRows: SchemaRows = (keyspaces) =>
       keyspace_name: keyspace.name,
       type_name: type.name,
       field_names: type.fields.map((field) => field.name),
-      field_types: type.fields.map((field) => typeText(field.type)),
+      field_types: type.fields.map((field) => typeName(field.type)),
     })),
   )
 
@@ -78,6 +78,10 @@ function tablesOf(keyspaces: readonly KeyspaceSchema[]): TableSchema[] {
   return keyspaces.flatMap((keyspace) => [...keyspace.tables.values()])
 }
 
+function toMap(record: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return new Map(Object.entries(record))
+}
+
 function columnRow(table: TableSchema, column: ColumnSchema): SystemRow {
   const order = column.reversed ? "desc" : "asc"
   return {
@@ -88,7 +92,7 @@ function columnRow(table: TableSchema, column: ColumnSchema): SystemRow {
     column_name_bytes: Buffer.from(column.name, "utf8"),
     kind: column.kind,
     position: column.position,
-    type: typeText(column.type),
+    type: typeName(column.type),
   }
 }
 
@@ -102,15 +106,15 @@ function optionColumns(options: TableOptions): SystemRow {
     additional_write_policy: options.additionalWritePolicy,
     allow_auto_snapshot: options.allowAutoSnapshot ? null : false,
     bloom_filter_fp_chance: options.bloomFilterFpChance,
-    caching: options.caching,
+    caching: toMap(options.caching),
     cdc: options.cdc ? true : null,
     comment: options.comment,
-    compaction: options.compaction,
-    compression: options.compression,
+    compaction: toMap(options.compaction),
+    compression: toMap(options.compression),
     crc_check_chance: options.crcCheckChance,
     dclocal_read_repair_chance: 0,
     default_time_to_live: options.defaultTimeToLive,
-    extensions: Object.fromEntries(Object.entries(options.extensions).map(([name, hex]) => [name, Buffer.from(hex.replace(/^0x/i, ""), "hex")])),
+    extensions: new Map(Object.entries(options.extensions).map(([name, hex]) => [name, Buffer.from(hex.replace(/^0x/i, ""), "hex")])),
     gc_grace_seconds: options.gcGraceSeconds,
     incremental_backups: options.incrementalBackups ? null : false,
     max_index_interval: options.maxIndexInterval,

@@ -1,20 +1,17 @@
 // Short names for the CQL types that system tables use.
-import type { CqlType, NativeTypeName } from "../../data/cql-type.ts"
+import type { CqlType } from "../../data/cql-type.ts"
+import { nativeType } from "../../data/types/type-name.ts"
 
-function native(name: NativeTypeName): CqlType {
-  return { kind: "native", name }
-}
-
-export const BIGINT = native("bigint")
-export const BLOB = native("blob")
-export const BOOLEAN = native("boolean")
-export const DOUBLE = native("double")
-export const INET = native("inet")
-export const INT = native("int")
-export const TEXT = native("text")
-export const TIMESTAMP = native("timestamp")
-export const TIMEUUID = native("timeuuid")
-export const UUID = native("uuid")
+export const BIGINT = nativeType("bigint")
+export const BLOB = nativeType("blob")
+export const BOOLEAN = nativeType("boolean")
+export const DOUBLE = nativeType("double")
+export const INET = nativeType("inet")
+export const INT = nativeType("int")
+export const TEXT = nativeType("text")
+export const TIMESTAMP = nativeType("timestamp")
+export const TIMEUUID = nativeType("timeuuid")
+export const UUID = nativeType("uuid")
 
 export function list(element: CqlType): CqlType {
   return { kind: "list", element, frozen: false }

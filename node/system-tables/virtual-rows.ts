@@ -7,6 +7,7 @@
 // Encoding a large schema costs milliseconds and drivers read it at every connect, so the result is kept as long as
 // `version` gives the same object. Every row has a marker and timestamp 0; none has tombstones or a static part.
 import type { VirtualTable } from "../../cql/virtual-table.ts"
+import { type CqlType, isMultiCell } from "../../data/cql-type.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import { serializePartitionKey } from "../../data/partition-key.ts"
 import type { ClusteringSlice, ReadCommand } from "../../data/read-command.ts"
@@ -15,11 +16,12 @@ import { CELL_KIND, type Cell } from "../../data/row.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { compareTokens, rangeContains, tokenOf } from "../../data/token.ts"
 import type { Token } from "../../data/topology.ts"
-import { isMultiCell } from "../../data/cql-type.ts"
+import { sortedElements } from "../../data/types/collections.ts"
+import type { CqlValue } from "../../data/types/operations.ts"
+import { compareValues, encodeValue } from "../../data/types/type-operations.ts"
 import { Buffer, assert } from "../../runtime/pure.ts"
-import { type SystemValue, encodeElements, encodeValue } from "./system-values.ts"
 
-export type SystemRow = Readonly<Record<string, SystemValue>>
+export type SystemRow = Readonly<Record<string, CqlValue | null | undefined>>
 
 export interface VirtualRowsSource {
   rows(): Iterable<SystemRow>
@@ -168,7 +170,7 @@ function encodeSystemRow(schema: TableSchema, row: SystemRow): Buffer {
     const value = row[column.name]
     if (value === undefined || value === null) continue
     if (isMultiCell(column.type)) {
-      for (const element of encodeElements(column.type, value)) cells.push(cell(column.id, element.path, element.value))
+      for (const [path, element] of encodeElements(column.type, value)) cells.push(cell(column.id, path, element))
     } else {
       cells.push(cell(column.id, null, encodeValue(column.type, value)))
     }
@@ -181,6 +183,20 @@ function encodeSystemRow(schema: TableSchema, row: SystemRow): Buffer {
     complexDeletions: [],
     cells,
   })
+}
+
+/** The cells of a set or map that is not frozen, in path order: path and value. */
+function encodeElements(type: CqlType, value: CqlValue): (readonly [Buffer, Buffer])[] {
+  if (type.kind === "map") {
+    assert(value instanceof Map, "a map is a Map")
+    const compare = compareValues(type.key)
+    return [...(value as ReadonlyMap<CqlValue, CqlValue>)]
+      .map(([key, content]) => [encodeValue(type.key, key), encodeValue(type.value, content)] as const)
+      .sort(([a], [b]) => compare(a, 0, a.length, b, 0, b.length))
+  }
+  assert(type.kind === "set" && Array.isArray(value), "a set is an array; there are no lists that are not frozen here")
+  const elements = (value as readonly CqlValue[]).map((element) => encodeValue(type.element, element))
+  return sortedElements(elements, compareValues(type.element)).map((path) => [path, Buffer.alloc(0)])
 }
 
 function cell(column: number, path: Buffer | null, value: Buffer): Cell {
