@@ -55,6 +55,7 @@ function addNode(program: Command): void {
     .option("--cluster-name <name>", "nodes of another name are refused", DEFAULTS.clusterName)
     .option("--data-center <name>", "data centre", DEFAULTS.dataCenter)
     .option("--rack <name>", "rack", DEFAULTS.rack)
+    .option("--tokens <count>", "tokens of this node when it joins", integer(1, 256), DEFAULTS.tokensPerNode)
     .option("--memtable-space <mebibytes>", "memory for rows not yet in SSTables", integer(1, 65536), DEFAULTS.memtableSpaceBytes / 1048576)
     .option("--testing", "open /fault on the admin port", false)
     .addOption(new Option("--log-level <level>", "least level of what is logged").choices(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"))
@@ -75,6 +76,7 @@ interface NodeOptions {
   readonly clusterName: string
   readonly dataCenter: string
   readonly rack: string
+  readonly tokens: number
   readonly memtableSpace: number
   readonly testing: boolean
   readonly logLevel: NodeConfig["logLevel"]
@@ -94,7 +96,7 @@ function nodeConfig(options: NodeOptions): NodeConfig {
     seeds: (options.seeds ?? `${broadcastAddress}:${options.listenPort}`).split(",").filter((seed) => seed !== ""),
     dataCenter: options.dataCenter,
     rack: options.rack,
-    tokensPerNode: DEFAULTS.tokensPerNode,
+    tokensPerNode: options.tokens,
     testing: options.testing,
     logLevel: options.logLevel,
     memtableSpaceBytes: options.memtableSpace * 1048576,

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Builds the image from this checkout.
+#   docker/build.sh [--base IMAGE] [--tag NAME]       default: --base node:24-slim --tag belvedere
+# CONTAINER_CLI: docker or podman (default: whichever is there).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+base=node:24-slim tag=belvedere
+while [ $# -gt 0 ]; do
+  case $1 in
+    --base) base=$2; shift 2 ;;
+    --tag) tag=$2; shift 2 ;;
+    *) echo "docker/build.sh: unknown option $1" >&2; exit 2 ;;
+  esac
+done
+cli=${CONTAINER_CLI:-$(command -v docker || command -v podman)}
+stage=$(mktemp -d)
+trap 'rm -rf "$stage"' EXIT
+npm run --silent build
+cp -R dist package.json package-lock.json LICENSE docker "$stage/"
+# The image brings its own Node.js: the optional packages that pin one are left out.
+(cd "$stage" && npm ci --omit=dev --omit=optional --ignore-scripts --silent)
+"$cli" build --quiet --build-arg "BASE=$base" --tag "$tag" --file docker/Dockerfile "$stage"
