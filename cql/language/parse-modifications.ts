@@ -5,7 +5,7 @@ import type {
   UpdateStatement, UsingClause,
 } from "./ast-dml.ts"
 import type { Condition } from "./ast-relations.ts"
-import { TOKEN } from "./lexer.ts"
+import { TOKEN } from "./tokens.ts"
 import { parseConditions, parseWhere } from "./parse-relations.ts"
 import { parseIntegerOrMarker, parseMarker, parseTerm } from "./parse-terms.ts"
 import { parseTableName } from "./parse-types.ts"

@@ -1,7 +1,7 @@
 // The SELECT clause: what is selected, with arithmetic, element and field access. The grammar of terms with columns in it.
 import type { Selector } from "./ast-dml.ts"
 import type { Selectable } from "./ast-terms.ts"
-import { TOKEN } from "./lexer.ts"
+import { TOKEN } from "./tokens.ts"
 import { negate, parseLeaf, parseSetOrMap, parseTerm, parseTypeHint } from "./parse-terms.ts"
 import { isFunctionCall, parseFunctionName, parseNativeType } from "./parse-types.ts"
 import type { TokenStream } from "./token-stream.ts"

@@ -5,7 +5,7 @@
 //   factor   = "-" factor | simple
 //   simple   = constant | null | marker | list | set | map | user type | tuple | call | "(" type ")" simple | CAST
 import type { BindMarker, Constant, ConstantType, MapEntryNode, Term } from "./ast-terms.ts"
-import { TOKEN } from "./lexer.ts"
+import { TOKEN } from "./tokens.ts"
 import { isFunctionCall, parseFunctionName, parseNativeType, parseType } from "./parse-types.ts"
 import type { TokenStream } from "./token-stream.ts"
 

@@ -1,7 +1,7 @@
 // Types as they are written, and names of tables, types and functions.
 import type { TableName } from "./ast-dml.ts"
 import type { FunctionName, TypeNode } from "./ast-terms.ts"
-import { TOKEN } from "./lexer.ts"
+import { TOKEN } from "./tokens.ts"
 import type { TokenStream } from "./token-stream.ts"
 
 const NATIVE_TYPES: ReadonlyMap<string, string> = new Map([

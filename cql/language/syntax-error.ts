@@ -1,7 +1,7 @@
 // The text of syntax errors, in the form Cassandra's parser gives it: position, what was found, what was expected, and
 // the statement around it with the offending token in brackets.
 import { SyntaxError } from "../errors.ts"
-import type { Tokens } from "./lexer.ts"
+import type { Tokens } from "./tokens.ts"
 
 /** `line 1:7`: lines from 1, columns from 0. */
 export function position(source: string, at: number): string {

@@ -2,9 +2,10 @@
 //
 // `is…` looks, `take…` consumes when it is there, `expect…` fails when it is not. Words are compared in lower case.
 import type { SyntaxError } from "../errors.ts"
-import { TOKEN, type TokenKind, type Tokens, tokenize } from "./lexer.ts"
+import { tokenize } from "./lexer.ts"
 import { RESERVED_WORDS } from "./reserved-words.ts"
 import { syntaxError } from "./syntax-error.ts"
+import { TOKEN, type TokenKind, type Tokens } from "./tokens.ts"
 
 /** Nesting of terms and types beyond which a statement is refused, far below what the call stack holds. */
 const DEEPEST = 200
