@@ -1,5 +1,5 @@
 // The one reader and the one writer of binary forms. Big-endian, bounds-checked.
-import { Buffer } from "../runtime/pure.ts"
+import { Buffer, assert } from "../runtime/pure.ts"
 
 /** Bytes that are not what their format says. Names what was being read and where; callers add the file. */
 export class CorruptionError extends Error {
@@ -70,6 +70,11 @@ export class ByteWriter {
 
   reset(): void {
     this.length = 0
+  }
+  /** Gives memory back. REQUIRES: nothing is written. */
+  shrink(capacity: number): void {
+    assert(this.length === 0, "only an empty writer shrinks")
+    this.buffer = Buffer.allocUnsafe(capacity)
   }
   view(from = 0): Buffer {
     return this.buffer.subarray(from, this.length)

@@ -1,11 +1,11 @@
 // The part of Node.js that every folder may use: synchronous pure functions, and nothing that reads a clock,
 // a disk, a network or a random source.
-import { Buffer } from "node:buffer"
+import { Buffer, isUtf8 } from "node:buffer"
 import { createHash } from "node:crypto"
 import { createRequire } from "node:module"
 import { crc32 as zlibCrc32 } from "node:zlib"
 
-export { Buffer }
+export { Buffer, isUtf8 }
 
 /** A value now, or a promise only when the disk or another node must be asked. */
 export type Maybe<T> = T | Promise<T>
