@@ -64,12 +64,15 @@ export class WriteTimeoutError extends RequestError {
   readonly received: number
   readonly required: number
   readonly writeType: WriteType
-  constructor(consistency: Consistency, received: number, required: number, writeType: WriteType) {
+  /** How often a conditional update lost to another; told for writeType CAS (v5). */
+  readonly contentions: number
+  constructor(consistency: Consistency, received: number, required: number, writeType: WriteType, contentions = 0) {
     super(ERROR_CODE.writeTimeout, "Operation timed out - received only " + received + " responses.")
     this.consistency = consistency
     this.received = received
     this.required = required
     this.writeType = writeType
+    this.contentions = contentions
   }
 }
 

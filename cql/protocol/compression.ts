@@ -1,0 +1,44 @@
+// Compression of single frames in v3 and v4 (section 5): the body is replaced by its uncompressed length, 4 bytes
+// big-endian, and one LZ4 block, and FRAME_FLAG.compressed is set. v5 compresses segments instead (segment.ts).
+import { Buffer, lz4Compress, lz4DecompressInto } from "../../runtime/pure.ts"
+import type { ByteWriter } from "../../data/bytes.ts"
+import { ProtocolError } from "../errors.ts"
+import { FRAME_FLAG, FRAME_HEADER_SIZE } from "./frame.ts"
+
+/** Below this many bytes nothing is gained: such a body is sent as it is, which the format allows. */
+export const COMPRESSION_THRESHOLD = 512
+const LENGTH_SIZE = 4
+
+/** Compresses the body of the frame that began at `start` and ends here, when that makes it smaller. */
+export function compressFrame(out: ByteWriter, start: number): void {
+  const bodyStart = start + FRAME_HEADER_SIZE
+  const size = out.length - bodyStart
+  if (size < COMPRESSION_THRESHOLD) return
+  const block = lz4Compress(out.buffer.subarray(bodyStart, out.length))
+  if (block.length + LENGTH_SIZE >= size) return
+  out.buffer[start + 1] = (out.buffer[start + 1] as number) | FRAME_FLAG.compressed
+  out.buffer.writeUInt32BE(size, bodyStart)
+  block.copy(out.buffer, bodyStart + LENGTH_SIZE)
+  out.length = bodyStart + LENGTH_SIZE + block.length
+}
+
+/** The uncompressed body of `bytes[from, to)`. Throws ProtocolError. */
+export function decompressBody(bytes: Buffer, from: number, to: number, maxSize: number): Buffer {
+  if (to === from) return Buffer.alloc(0)
+  if (to - from < LENGTH_SIZE) throw new ProtocolError("Not enough bytes to read the uncompressed length of a frame")
+  const size = bytes.readUInt32BE(from)
+  if (size > maxSize) throw new ProtocolError(`Request is too big: length ${size} exceeds maximum allowed length ${maxSize}.`)
+  if (size === 0) return Buffer.alloc(0)
+  return decompressBlock(bytes, from + LENGTH_SIZE, to, size)
+}
+
+/** The LZ4 block `bytes[from, to)` of exactly `size` bytes uncompressed. Throws ProtocolError. */
+export function decompressBlock(bytes: Buffer, from: number, to: number, size: number): Buffer {
+  const plain = Buffer.allocUnsafe(size)
+  try {
+    lz4DecompressInto(bytes, from, to - from, plain, 0, size)
+  } catch {
+    throw new ProtocolError("Cannot decompress an LZ4 block of " + (to - from) + " bytes into " + size)
+  }
+  return plain
+}

@@ -1,0 +1,86 @@
+// RESULT of kind Rows (section 4.2.5.2):
+//
+//   <metadata><rows_count><rows_content>
+//   metadata: <flags><columns_count>[<paging_state>][<new_metadata_id>][<keyspace><table>]<column>...
+//
+// The column part is encoded once for each result metadata and protocol version and then copied; rows arrive as bytes.
+// NO_METADATA goes out only when the client asked with SKIP_METADATA: there are drivers that cannot read it otherwise.
+import type { Buffer } from "../../runtime/pure.ts"
+import { ByteWriter } from "../../data/bytes.ts"
+import type { ColumnSpecification, ResultMetadata } from "../metadata.ts"
+import { writeBytes, writeShortBytes, writeString } from "./primitives.ts"
+import { RESULT_KIND } from "./result-kind.ts"
+import { writeTypeOption } from "./type-option.ts"
+import { hasResultMetadataId, NEWEST_VERSION } from "./version.ts"
+
+export const METADATA_FLAG = { globalTablesSpec: 0x01, hasMorePages: 0x02, noMetadata: 0x04, metadataChanged: 0x08 } as const
+
+/** Columns as they go out: the flags they need, and `[<keyspace><table>]<column>...`. */
+export interface EncodedColumns {
+  readonly flags: number
+  readonly bytes: Buffer
+}
+
+export function encodeColumns(columns: readonly ColumnSpecification[], version: number): EncodedColumns {
+  const out = new ByteWriter(64)
+  const first = columns[0]
+  const isGlobal = first !== undefined && columns.every((column) => column.keyspace === first.keyspace && column.table === first.table)
+  if (isGlobal) {
+    writeString(out, first.keyspace)
+    writeString(out, first.table)
+  }
+  for (const column of columns) {
+    if (!isGlobal) {
+      writeString(out, column.keyspace)
+      writeString(out, column.table)
+    }
+    writeString(out, column.name)
+    writeTypeOption(out, column.type, version)
+  }
+  return { flags: isGlobal ? METADATA_FLAG.globalTablesSpec : 0, bytes: out.take() }
+}
+
+/** The encoded columns of every result metadata in use. */
+export class ColumnsCache {
+  readonly #byVersion = Array.from({ length: NEWEST_VERSION + 1 }, () => new WeakMap<ResultMetadata, EncodedColumns>())
+
+  get(metadata: ResultMetadata, version: number): EncodedColumns {
+    const cache = this.#byVersion[version] as WeakMap<ResultMetadata, EncodedColumns>
+    let encoded = cache.get(metadata)
+    if (encoded === undefined) {
+      encoded = encodeColumns(metadata.columns, version)
+      cache.set(metadata, encoded)
+    }
+    return encoded
+  }
+}
+
+/** Writes the metadata of a page; `encodeRows` writes all of it. */
+export function writeResultMetadata(
+  out: ByteWriter, version: number, cache: ColumnsCache, metadata: ResultMetadata,
+  skipMetadata: boolean, metadataChanged: boolean, pagingState: Buffer | null,
+): void {
+  const changed = metadataChanged && hasResultMetadataId(version)
+  const skip = skipMetadata && !changed
+  const columns = cache.get(metadata, version)
+  out.int32(
+    (skip ? METADATA_FLAG.noMetadata : columns.flags) |
+      (pagingState === null ? 0 : METADATA_FLAG.hasMorePages) |
+      (changed ? METADATA_FLAG.metadataChanged : 0),
+  )
+  out.int32(metadata.columns.length)
+  if (pagingState !== null) writeBytes(out, pagingState)
+  if (changed) writeShortBytes(out, metadata.id)
+  if (!skip) out.copy(columns.bytes, 0, columns.bytes.length)
+}
+
+/** `rows`: `count` rows of [bytes] values. */
+export function encodeRows(
+  out: ByteWriter, version: number, cache: ColumnsCache, metadata: ResultMetadata,
+  skipMetadata: boolean, metadataChanged: boolean, pagingState: Buffer | null, count: number, rows: Buffer,
+): void {
+  out.int32(RESULT_KIND.rows)
+  writeResultMetadata(out, version, cache, metadata, skipMetadata, metadataChanged, pagingState)
+  out.int32(count)
+  out.copy(rows, 0, rows.length)
+}

@@ -1,0 +1,130 @@
+// The native protocol's server side: all client connections of one cluster node.
+import type { ByteConnection, ByteHandlers } from "../../runtime/byte-listener.ts"
+import type { RequestHandler } from "../request.ts"
+import { ClientSession } from "./client-session.ts"
+import type { ServerEvent } from "./event.ts"
+import { DEFAULT_MAX_FRAME_SIZE } from "./frame.ts"
+import { RequestDecoder } from "./request-decoder.ts"
+import { ColumnsCache } from "./result-rows.ts"
+import { type ConnectionContext, ServerConnection } from "./server-connection.ts"
+
+export interface ProtocolServerOptions {
+  readonly handler: RequestHandler
+  /** Calls `fn` once at the end of this turn of the event loop (Clock.atTurnEnd). */
+  readonly atTurnEnd: (fn: () => void) => void
+  /** Called before every write to a socket: what was acknowledged must be with the operating system first. */
+  readonly beforeWrite: () => void
+  /** Told in SUPPORTED; default "3.4.7". */
+  readonly cqlVersion?: string
+  /** Header included; default 16 MiB. */
+  readonly maxFrameSize?: number
+  /** Of one connection, above which it is not read; default 8192. */
+  readonly maxInFlightRequests?: number
+  /** Bytes of the requests in flight of one connection, above which it is not read; default 16 MiB. */
+  readonly maxInFlightBytes?: number
+}
+
+export interface ProtocolServer {
+  /** For ByteListener.listen. */
+  readonly accept: (connection: ByteConnection) => ByteHandlers
+  /** The clients that have said STARTUP. */
+  clients(): ClientSession[]
+  /** Connections, also those that have not said STARTUP. */
+  readonly connectionCount: number
+  /** Tells the clients that registered for such events. */
+  broadcast(event: ServerEvent): void
+  /** Refuses new connections. */
+  stopAccepting(): void
+  /** Refuses new connections, takes no more requests, answers those in flight, ends the connections; resolves when all answers are on their way. */
+  drain(): Promise<void>
+  /** Closes everything at once. */
+  destroy(): void
+}
+
+const DEFAULT_CQL_VERSION = "3.4.7"
+const DEFAULT_MAX_IN_FLIGHT_REQUESTS = 8192
+
+export function createProtocolServer(options: ProtocolServerOptions): ProtocolServer {
+  return new Server(options)
+}
+
+class Server implements ProtocolServer {
+  readonly #connections = new Set<ServerConnection>()
+  readonly #context: ConnectionContext
+  readonly #atTurnEnd: (fn: () => void) => void
+  #waiting: ServerConnection[] = []
+  #spare: ServerConnection[] = []
+  #isAccepting = true
+  #onDrained: (() => void) | null = null
+
+  constructor(options: ProtocolServerOptions) {
+    const maxFrameSize = options.maxFrameSize ?? DEFAULT_MAX_FRAME_SIZE
+    this.#atTurnEnd = options.atTurnEnd
+    this.#context = {
+      handler: options.handler,
+      decoder: new RequestDecoder(),
+      columns: new ColumnsCache(),
+      cqlVersion: options.cqlVersion ?? DEFAULT_CQL_VERSION,
+      maxFrameSize,
+      maxInFlightRequests: options.maxInFlightRequests ?? DEFAULT_MAX_IN_FLIGHT_REQUESTS,
+      maxInFlightBytes: options.maxInFlightBytes ?? DEFAULT_MAX_FRAME_SIZE,
+      beforeWrite: options.beforeWrite,
+      atTurnEnd: (connection) => this.#waitForTurnEnd(connection),
+      closed: (connection) => this.#forget(connection),
+      drained: (connection) => this.#forget(connection),
+    }
+  }
+
+  readonly accept = (connection: ByteConnection): ByteHandlers => {
+    const accepted = new ServerConnection(connection, new ClientSession(connection.remote), this.#context)
+    this.#connections.add(accepted)
+    if (!this.#isAccepting) connection.destroy()
+    return accepted
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+  clients(): ClientSession[] {
+    return [...this.#connections].map((connection) => connection.session).filter((session) => session.ready)
+  }
+  broadcast(event: ServerEvent): void {
+    for (const connection of this.#connections) connection.send(event)
+  }
+  stopAccepting(): void {
+    this.#isAccepting = false
+  }
+  drain(): Promise<void> {
+    this.stopAccepting()
+    return new Promise((resolve) => {
+      this.#onDrained = resolve
+      for (const connection of this.#connections) connection.startDrain()
+      this.#resolveWhenDrained()
+    })
+  }
+  destroy(): void {
+    this.stopAccepting()
+    for (const connection of this.#connections) connection.destroy()
+  }
+
+  #waitForTurnEnd(connection: ServerConnection): void {
+    this.#waiting.push(connection)
+    if (this.#waiting.length === 1) this.#atTurnEnd(this.#turnEnded)
+  }
+  readonly #turnEnded = (): void => {
+    const connections = this.#waiting
+    this.#waiting = this.#spare
+    for (const connection of connections) connection.turnEnded()
+    connections.length = 0
+    this.#spare = connections
+  }
+  #forget(connection: ServerConnection): void {
+    this.#connections.delete(connection)
+    this.#resolveWhenDrained()
+  }
+  #resolveWhenDrained(): void {
+    if (this.#connections.size > 0) return
+    this.#onDrained?.()
+    this.#onDrained = null
+  }
+}
