@@ -68,10 +68,18 @@ export interface SchemaOutcome {
   readonly warnings: readonly string[]
 }
 
+/** What keyspace statements look at in the cluster: nodes that own tokens, and their racks, by data centre. */
+export interface ClusterShape {
+  readonly dataCenters: ReadonlyMap<string, { readonly nodes: number; readonly racks: number }>
+}
+
 export interface SchemaPlan {
   readonly kind: "schema"
-  /** Pure: run again against a newer schema when somebody else was faster. `newUuid` gives UUID texts for tables. Throws RequestErrors. */
-  transform(schema: Schema, descriptor: SchemaDescriptor, nowMicros: number, newUuid: () => string): SchemaOutcome
+  /**
+   * Pure: run again against a newer schema when somebody else was faster. `newUuid` gives UUID texts for tables. Throws
+   * RequestErrors. Without `cluster` data centres are neither checked nor filled in, and no factor is warned about.
+   */
+  transform(schema: Schema, descriptor: SchemaDescriptor, nowMicros: number, newUuid: () => string, cluster?: ClusterShape): SchemaOutcome
 }
 
 export interface UsePlan {

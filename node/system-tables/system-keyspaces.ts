@@ -36,17 +36,17 @@ let resolved: readonly KeyspaceSchema[] | null = null
 
 /** Always the same objects. */
 export function systemKeyspaces(): readonly KeyspaceSchema[] {
-  resolved ??= DEFINITIONS.map(resolveKeyspace)
+  resolved ??= DEFINITIONS.map(resolveDefinition)
   return resolved
 }
 
-function resolveKeyspace(definition: Definition): KeyspaceSchema {
-  const kind = definition.stored === true ? "table" : "virtual"
+function resolveDefinition(definition: Definition): KeyspaceSchema {
+  const withoutStorage = definition.stored !== true
   return {
     name: definition.name,
     durableWrites: true,
     replication: definition.replication,
-    tables: new Map(definition.tables.map((table) => [table.name, resolveTable(table, kind)])),
+    tables: new Map(definition.tables.map((table) => [table.name, resolveTable(table, [], withoutStorage)])),
     types: new Map(),
     virtual: definition.virtual === true,
   }

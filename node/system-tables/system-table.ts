@@ -1,8 +1,9 @@
 // Builds the descriptor of a system table from a compact definition. Table ids are fixed for ever, since they stand in
 // byte formats; uuids are those Cassandra gives its own tables: the md5 name UUID of keyspace and table name.
-import { DEFAULT_TABLE_OPTIONS } from "../../cql/statements/schema-default-options.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import type { ColumnDescriptor, ColumnKind, TableDescriptor, TableId, TableOptions } from "../../data/schema.ts"
+import { DEFAULT_TABLE_OPTIONS } from "../../data/table-options.ts"
+import { formatUuid } from "../../data/types/uuids.ts"
 import { assert, md5 } from "../../runtime/pure.ts"
 
 type Columns = Readonly<Record<string, CqlType>>
@@ -24,8 +25,7 @@ export function systemTableUuid(keyspace: string, table: string): string {
   const bytes = md5(keyspace, table)
   bytes[6] = ((bytes[6] as number) & 0x0f) | 0x30
   bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80
-  const hex = bytes.toString("hex")
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-")
+  return formatUuid(bytes)
 }
 
 export function systemTable(keyspace: string, definition: SystemTableDefinition, defaults: Partial<TableOptions> = {}): TableDescriptor {

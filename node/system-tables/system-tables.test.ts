@@ -1,0 +1,132 @@
+import { expect, test } from "vitest"
+import type { Snapshot } from "../../coordinator/cluster-metadata.ts"
+import { ByteReader } from "../../data/bytes.ts"
+import type { RowSink } from "../../data/local-store.ts"
+import { partitionKeyValues } from "../../data/partition-key.ts"
+import { NO_LIMIT } from "../../data/read-command.ts"
+import { resolveSchema } from "../../data/resolve-schema.ts"
+import { decodeClustering, decodeRow } from "../../data/row-format.ts"
+import type { NodeDescriptor } from "../../data/topology.ts"
+import { FULL_RANGE } from "../../data/token.ts"
+import { decodeValue } from "../../data/types/type-operations.ts"
+import type { VirtualTable } from "../../cql/virtual-table.ts"
+import { createVirtualTables } from "./create-virtual-tables.ts"
+import { systemKeyspaces } from "./system-keyspaces.ts"
+import type { SystemSource } from "./system-source.ts"
+
+function node(number: number, over: Partial<NodeDescriptor> = {}): NodeDescriptor {
+  return {
+    node: number, hostId: `0000000${number}-0000-4000-8000-000000000000`, state: "normal", dataCenter: "dc1", rack: `rack${number}`,
+    listenAddress: `127.0.0.${number}`, listenPort: 7000, nativeAddress: `127.0.0.${number}`, nativePort: 9042, releaseVersion: "0.1.0",
+    tokens: [String(number), `-${number}`], epoch: number, ...over,
+  }
+}
+
+function source(nodes: readonly NodeDescriptor[], over: Partial<SystemSource> = {}): SystemSource {
+  const schemaDescriptor = { keyspaces: [], nextTableId: 1000 }
+  const snapshot: Snapshot = {
+    epoch: 1, clusterName: "Test Cluster", schemaEpoch: 1, schemaDescriptor, schema: resolveSchema(schemaDescriptor, systemKeyspaces()),
+    nodes: new Map(nodes.map((each) => [each.node, each])), viewBuilds: new Map(),
+    placement: () => ({ read: [], write: [], pending: [], since: 0 }), ranges: () => [],
+  }
+  return {
+    snapshot: () => snapshot, self: 1, liveness: { isAlive: () => true }, generation: 1234, clients: () => [], settings: () => [],
+    stats: () => ({ memtableRows: 0, memtableBytes: 0, sstables: 0, diskBytes: 0 }), ...over,
+  }
+}
+
+/** Every row as an object of decoded values; collections of several cells as arrays of their paths. */
+function rowsOf(table: VirtualTable): Record<string, unknown>[] {
+  const rows: Record<string, unknown>[] = []
+  let keyValues: Record<string, unknown> = {}
+  const { schema } = table
+  const sink: RowSink = {
+    partition(_token, key) {
+      const values = partitionKeyValues(schema, key)
+      keyValues = Object.fromEntries(schema.partitionKey.map((column, index) => [column.name, decodeValue(column.type, values[index]!)]))
+    },
+    rangeTombstone() {},
+    row(bytes, from, to) {
+      const row = decodeRow(new ByteReader(bytes, from, to))
+      const clustering = decodeClustering(row.clustering)
+      const result: Record<string, unknown> = { ...keyValues }
+      schema.clustering.forEach((column, index) => (result[column.name] = decodeValue(column.type, clustering[index]!)))
+      for (const cell of row.cells) {
+        const column = schema.columnById[cell.column]!
+        if (cell.path === null) result[column.name] = decodeValue(column.type, Buffer.from(cell.value!))
+        else result[column.name] = [...((result[column.name] as unknown[] | undefined) ?? []), Buffer.from(cell.path).toString()]
+      }
+      rows.push(result)
+      return true
+    },
+    partitionEnd() {},
+  }
+  void table.read({ table: schema, nowSeconds: 0, target: { kind: "range", range: FULL_RANGE }, slices: null, reversed: false, limit: NO_LIMIT, perPartitionLimit: NO_LIMIT, after: null }, sink)
+  return rows
+}
+
+function table(name: string, of: SystemSource): VirtualTable {
+  const [keyspace, tableName] = name.split(".")
+  return [...createVirtualTables(of).values()].find(({ schema }) => schema.keyspace === keyspace && schema.name === tableName)!
+}
+
+test("system tables have the ids that Cassandra gives its own", () => {
+  const uuids = new Map(systemKeyspaces().flatMap((keyspace) => [...keyspace.tables.values()].map((each) => [`${each.keyspace}.${each.name}`, each.descriptor.uuid])))
+  expect(uuids.get("system.local")).toBe("7ad54392-bcdd-35a6-8417-4e047860b377")
+  expect(uuids.get("system.peers")).toBe("37f71aca-7dc2-383b-a706-72528af04d4f")
+  expect(uuids.get("system_schema.keyspaces")).toBe("abac5682-dea6-31c5-b535-b3d6cffd0fb6")
+})
+
+test("no table id occurs twice and only tracing is stored", () => {
+  const tables = systemKeyspaces().flatMap((keyspace) => [...keyspace.tables.values()])
+  expect(new Set(tables.map(({ id }) => id)).size).toBe(tables.length)
+  expect(tables.filter(({ kind }) => kind === "table").map(({ name }) => name)).toEqual(["sessions", "events"])
+})
+
+test("system.local tells what drivers need", () => {
+  const [row] = rowsOf(table("system.local", source([node(1), node(2)])))
+  expect(row).toMatchObject({
+    key: "local", bootstrapped: "COMPLETED", cluster_name: "Test Cluster", cql_version: "3.4.7", data_center: "dc1", rack: "rack1",
+    host_id: "00000001-0000-4000-8000-000000000000", rpc_address: "127.0.0.1", rpc_port: 9042, native_protocol_version: "5",
+    partitioner: "org.apache.cassandra.dht.Murmur3Partitioner", tokens: ["-1", "1"], gossip_generation: 1234,
+  })
+  expect(row!["release_version"]).toMatch(/^5\./)
+  expect(row!["schema_version"]).toMatch(/^[0-9a-f-]{36}$/)
+})
+
+test("peers list every other node that owns tokens, and never the node itself", () => {
+  const of = source([node(1), node(2), node(3, { state: "joining" }), node(4, { state: "leaving" })])
+  expect(rowsOf(table("system.peers", of)).map((row) => row["peer"]).sort()).toEqual(["127.0.0.2", "127.0.0.4"])
+  expect(rowsOf(table("system.peers_v2", of)).map((row) => row["native_port"])).toEqual([9042, 9042])
+})
+
+test("nodes that share an address are in peers_v2 only", () => {
+  const sharing = [1, 2, 3].map((number) => node(number, { listenAddress: "127.0.0.1", nativeAddress: "127.0.0.1", listenPort: 7000 + number, nativePort: 9041 + number }))
+  const of = source(sharing)
+  expect(rowsOf(table("system.peers", of))).toEqual([])
+  expect(rowsOf(table("system.peers_v2", of)).map((row) => row["native_port"])).toEqual([9043, 9044])
+})
+
+test("system_schema describes the system tables' own columns", () => {
+  const of = source([node(1)])
+  const columns = rowsOf(table("system_schema.columns", of))
+  expect(columns.find((row) => row["table_name"] === "local" && row["column_name"] === "tokens")).toMatchObject({ keyspace_name: "system", kind: "regular", position: -1, type: "set<text>" })
+  expect(columns.find((row) => row["table_name"] === "columns" && row["column_name"] === "column_name")).toMatchObject({ kind: "clustering", position: 1, clustering_order: "asc" })
+  expect(columns.some((row) => row["keyspace_name"] === "system_views")).toBe(false)
+  const tables = rowsOf(table("system_schema.tables", of))
+  expect(tables.every((row) => JSON.stringify(row["flags"]) === '["compound"]')).toBe(true)
+  expect(rowsOf(table("system_virtual_schema.keyspaces", of)).map((row) => row["keyspace_name"]).sort()).toEqual(["system_views", "system_virtual_schema"])
+  const virtual = rowsOf(table("system_virtual_schema.columns", of))
+  expect(virtual.some((row) => row["keyspace_name"] === "system_views" && row["table_name"] === "clients")).toBe(true)
+})
+
+test("clients are listed with their addresses", () => {
+  const client = { remote: "[::1]:5000", version: 5, keyspace: "ks", driverName: "d", driverVersion: "1" }
+  const [row] = rowsOf(table("system_views.clients", source([node(1)], { clients: () => [client] })))
+  expect(row).toMatchObject({ address: "::1", port: 5000, protocol_version: 5, keyspace_name: "ks", driver_name: "d" })
+})
+
+test("every virtual table can be read", () => {
+  const of = source([node(1), node(2)])
+  for (const each of createVirtualTables(of).values()) expect(() => rowsOf(each)).not.toThrow()
+})
