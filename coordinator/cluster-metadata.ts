@@ -2,6 +2,7 @@
 import type { Maybe } from "../runtime/pure.ts"
 import type { Epoch, Schema, SchemaDescriptor } from "../data/schema.ts"
 import type { NodeDescriptor, Placement } from "../data/topology.ts"
+import type { Replication } from "./replication.ts"
 
 /** One entry of the metadata log. */
 export type Change =
@@ -36,6 +37,10 @@ export interface Snapshot {
   readonly viewBuilds: ReadonlyMap<number, ReadonlyMap<number, "STARTED" | "SUCCESS">>
   /** Throws nothing; an unknown keyspace has no replicas. Cheap: a binary search, no allocation. */
   placement(keyspace: string, tokenHigh: number, tokenLow: number): Placement
+  /** How many replicas the keyspace is to have; an unknown keyspace is local. */
+  replication(keyspace: string): Replication
+  /** Writes stamped with an earlier epoch are void. 0: never truncated. */
+  truncationEpoch(table: number): Epoch
   /** Every range of the ring in token order with its placement. */
   ranges(keyspace: string): readonly { readonly startHigh: number; readonly startLow: number; readonly endHigh: number; readonly endLow: number; readonly placement: Placement }[]
 }

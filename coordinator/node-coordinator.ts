@@ -1,0 +1,64 @@
+// One node's coordinator: the write path, the read path and the replica's side, wired together.
+import type { Consistency, WriteType } from "../cql/errors.ts"
+import type { RowSink } from "../data/local-store.ts"
+import type { ReadCommand } from "../data/read-command.ts"
+import type { Completion, Coordinator } from "./coordinator.ts"
+import type { CoordinatorDeps } from "./coordinator-deps.ts"
+import { ClusterView } from "./cluster-view.ts"
+import { Exchanges } from "./exchanges.ts"
+import { ReadPath } from "./read-path.ts"
+import { ReadReconciler } from "./read-reconciler.ts"
+import { Replica } from "./replica.ts"
+import { ReplicaLatency } from "./replica-latency.ts"
+import { RequestTable } from "./request-table.ts"
+import type { Trace } from "./trace.ts"
+import { WritePath } from "./write-path.ts"
+
+export class NodeCoordinator implements Coordinator {
+  readonly #requests: RequestTable
+  readonly #speculations: RequestTable
+  readonly #writes: WritePath
+  readonly #reads: ReadPath
+
+  /** Registers its handlers with the router: before the router starts. */
+  constructor(deps: CoordinatorDeps) {
+    this.#requests = new RequestTable(deps.clock)
+    this.#speculations = new RequestTable(deps.clock)
+    const view = new ClusterView(deps.self, deps.metadata, deps.liveness)
+    const latency = new ReplicaLatency(deps.random.child("replica latency"))
+    const exchanges = new Exchanges(deps, view, this.#requests, this.#speculations, latency)
+    this.#writes = new WritePath(deps, view, this.#requests)
+    this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(exchanges, this.#writes), latency)
+    new Replica(deps)
+  }
+
+  /** Requests in flight to other nodes. */
+  get inFlight(): number {
+    return this.#requests.size
+  }
+
+  write(keyspace: string, mutations: Buffer, count: number, consistency: Consistency, writeType: WriteType, completion: Completion): void {
+    this.#writes.write(keyspace, mutations, count, consistency, writeType, completion)
+  }
+
+  read(command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion): void {
+    this.#reads.read(command, consistency, sink, completion)
+  }
+
+  /** Delivers one hint; see WritePath.deliver. */
+  deliver(verb: number, keyspace: string, mutation: Buffer, to: number, completion: Completion): void {
+    this.#writes.deliver(verb, keyspace, mutation, to, completion)
+  }
+
+  /** What is started until the next call is traced by this. */
+  traceWith(trace: Trace | null): void {
+    this.#writes.trace = trace
+    this.#reads.trace = trace
+  }
+
+  /** Requests in flight are never answered any more. */
+  stop(): void {
+    this.#requests.stop()
+    this.#speculations.stop()
+  }
+}

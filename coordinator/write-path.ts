@@ -1,0 +1,362 @@
+// Writes: a mutation goes to all its replicas, and the client has its answer when enough of them have it.
+//
+// 1. The token in the mutation gives the placement; with too few replicas up the client is told so and nothing is written.
+// 2. When this node is the only replica, the mutation is applied and the answer given in one synchronous step.
+// 3. Otherwise the mutation is kept in a pooled record, encoded once into a message, sent to each replica that is up, and
+//    applied here if this node is one. Answers find the record by its number.
+// 4. At the consistency level the client is answered; the record stays until all replicas have answered or the deadline.
+// 5. Who was down, or has not answered by the deadline, gets a hint. Nobody does for a view's table: its rows come from
+//    the base replicas only.
+// 6. A replica that knows of a later change of the range or the table says so; this node catches up and sends once more.
+//
+// What it does not do: a batch over several partitions is not atomic (no batch log yet).
+import {
+  CONSISTENCY, type Consistency, type RequestError, UnavailableError, WriteFailureError, WriteTimeoutError, type WriteType,
+} from "../cql/errors.ts"
+import type { ApplySource } from "../data/local-store.ts"
+import { mutationTokenHigh, mutationTokenLow } from "../data/mutation.ts"
+import type { Placement } from "../data/topology.ts"
+import type { NodeId } from "../runtime/network.ts"
+import { type Maybe, isPromise } from "../runtime/pure.ts"
+import type { ClusterView } from "./cluster-view.ts"
+import { isEachQuorum, quorum, validateForWrite } from "./consistency.ts"
+import type { Completion } from "./coordinator.ts"
+import type { CoordinatorDeps, TraceHolder } from "./coordinator-deps.ts"
+import { FAILURE, clientFailureCode, requestErrorOf } from "./failure.ts"
+import { GroupCompletion } from "./group-completion.ts"
+import { type Message, VERB } from "./messages.ts"
+import { mutationSizeAt, requiredEpoch, tablesOf } from "./mutation-tables.ts"
+import { LOCAL_PLACEMENT } from "./placement.ts"
+import type { Replication } from "./replication.ts"
+import type { RequestTable } from "./request-table.ts"
+import { REPLICA, WriteRecord } from "./write-record.ts"
+
+const MAX_POOLED_RECORDS = 4096
+/** A record that once held a huge mutation does not keep that memory. */
+const MAX_POOLED_BYTES = 16 * 1024
+
+export class WritePath implements TraceHolder {
+  trace: TraceHolder["trace"] = null
+  readonly #deps: CoordinatorDeps
+  readonly #view: ClusterView
+  readonly #requests: RequestTable
+  readonly #pool: WriteRecord[] = []
+  readonly #expired = (record: WriteRecord): void => this.#expire(record)
+
+  constructor(deps: CoordinatorDeps, view: ClusterView, requests: RequestTable) {
+    this.#deps = deps
+    this.#view = view
+    this.#requests = requests
+    deps.router.handle(VERB.writeAck, (message) => this.#answered(message, FAILURE.unknown, true))
+    deps.router.handle(VERB.writeFailed, (message) => this.#answered(message, message.bytes.readUInt16BE(message.at), false))
+  }
+
+  /** As Coordinator.write. */
+  write(keyspace: string, mutations: Buffer, count: number, consistency: Consistency, writeType: WriteType, completion: Completion): void {
+    validateForWrite(consistency)
+    if (count === 1) {
+      this.#writeOne(keyspace, mutations, consistency, writeType, completion)
+      return
+    }
+    const group = new GroupCompletion(count, completion)
+    for (let at = 0; at < mutations.length; ) {
+      const size = mutationSizeAt(mutations, at)
+      this.#writeOne(keyspace, mutations.subarray(at, at + size), consistency, writeType, group)
+      at += size
+    }
+  }
+
+  /**
+   * Sends a mutation to one node and tells when it has it: read repair and hints. `verb` says which. No hint when it fails;
+   * the error is a WriteTimeoutError or WriteFailureError.
+   */
+  deliver(verb: number, keyspace: string, mutation: Buffer, to: NodeId, completion: Completion): void {
+    const record = this.#take(keyspace, mutation, CONSISTENCY.one, "SIMPLE", completion)
+    record.verb = verb
+    record.hinted = true
+    record.required = 1
+    this.#addReplica(record, to, true)
+    this.#requests.add(record, this.#deps.timeouts.writeMs)
+    const snapshot = this.#view.snapshot()
+    this.#send(record, requiredEpoch(mutation, snapshot.schema, this.#placement(record)))
+  }
+
+  #writeOne(keyspace: string, mutation: Buffer, consistency: Consistency, writeType: WriteType, completion: Completion): void {
+    const view = this.#view
+    const snapshot = view.snapshot()
+    const placement = snapshot.placement(keyspace, mutationTokenHigh(mutation), mutationTokenLow(mutation))
+    if (placement === LOCAL_PLACEMENT) {
+      this.#applyAlone(mutation, consistency, writeType, completion)
+      return
+    }
+    const required = view.requiredForWrite(keyspace, consistency, placement)
+    if (required === 1 && placement.write.length === 1 && placement.write[0] === view.self && consistency !== CONSISTENCY.eachQuorum) {
+      this.#applyAlone(mutation, consistency, writeType, completion)
+      return
+    }
+    this.trace?.event("Determining replicas for mutation")
+    const replication = snapshot.replication(keyspace)
+    const unavailable = this.#unavailable(placement, replication, consistency, required)
+    if (unavailable !== null) {
+      completion.done(unavailable)
+      return
+    }
+    const record = this.#take(keyspace, mutation, consistency, writeType, completion)
+    record.required = required
+    if (isEachQuorum(consistency, replication)) record.missingByDataCenter = quorums(replication)
+    for (const node of placement.write) this.#addReplica(record, node, view.isAlive(node))
+    this.#requests.add(record, this.#deps.timeouts.writeMs)
+    this.#start(record, requiredEpoch(mutation, snapshot.schema, placement))
+  }
+
+  /** This node is the only replica. */
+  #applyAlone(mutation: Buffer, consistency: Consistency, writeType: WriteType, completion: Completion): void {
+    this.trace?.event("Appending to commitlog")
+    const failed = (error: unknown): void => {
+      const failure = { address: this.#view.addressOf(this.#view.self), code: FAILURE.unknown }
+      completion.done(requestErrorOf(error) ?? new WriteFailureError(consistency, 0, 1, [failure], writeType))
+    }
+    let applied: Maybe<unknown>
+    try {
+      applied = this.#deps.store.apply(mutation, "client", this.#deps.derive)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    if (isPromise(applied)) applied.then(() => completion.done(null), failed)
+    else completion.done(null)
+  }
+
+  #unavailable(placement: Placement, replication: Replication, consistency: Consistency, required: number): UnavailableError | null {
+    // At ANY a hint will do, and this node can always keep one.
+    if (consistency === CONSISTENCY.any) return null
+    const view = this.#view
+    if (isEachQuorum(consistency, replication)) {
+      for (const [dataCenter, factor] of replication.dataCenters) {
+        let alive = 0
+        for (const node of placement.write) if (view.dataCenterOf(node) === dataCenter && view.isAlive(node)) alive++
+        if (alive < quorum(factor)) return new UnavailableError(consistency, quorum(factor), alive)
+      }
+      return null
+    }
+    let alive = 0
+    for (const node of placement.write) if (view.isAlive(node) && view.counts(node, consistency)) alive++
+    return alive < required ? new UnavailableError(consistency, required, alive) : null
+  }
+
+  #take(keyspace: string, mutation: Buffer, consistency: Consistency, writeType: WriteType, completion: Completion): WriteRecord {
+    const record = this.#pool.pop() ?? new WriteRecord(this.#expired)
+    record.keyspace = keyspace
+    record.verb = VERB.write
+    record.consistency = consistency
+    record.writeType = writeType
+    record.completion = completion
+    record.trace = this.trace
+    record.keep(mutation)
+    return record
+  }
+
+  #release(record: WriteRecord): void {
+    record.reset()
+    if (record.bytes.length <= MAX_POOLED_BYTES && this.#pool.length < MAX_POOLED_RECORDS) this.#pool.push(record)
+  }
+
+  #addReplica(record: WriteRecord, node: NodeId, alive: boolean): void {
+    record.nodes.push(node)
+    record.states.push(alive ? REPLICA.waiting : REPLICA.down)
+    if (!alive) return
+    record.waiting++
+    if (this.#view.counts(node, record.consistency)) record.candidates++
+  }
+
+  /** Hints come first: once the last replica that is up has answered, which may be this node at once, the record is gone. */
+  #start(record: WriteRecord, epoch: number): void {
+    let hinted = false
+    for (let index = 0; index < record.nodes.length; index++) {
+      if (record.states[index] === REPLICA.down) hinted = this.#hint(record, record.nodes[index] as NodeId) || hinted
+    }
+    if (record.waiting > 0) {
+      this.#send(record, epoch)
+      return
+    }
+    if (hinted && record.consistency === CONSISTENCY.any) {
+      this.#deps.hints.writeOut()
+      this.#finish(record, null)
+    }
+    this.#close(record)
+  }
+
+  /** Sends to every replica that is waited for, and applies here last: the others are at work meanwhile. */
+  #send(record: WriteRecord, epoch: number): void {
+    const { router } = this.#deps
+    const self = this.#view.self
+    let local = false
+    let begun = false
+    for (let index = 0; index < record.nodes.length; index++) {
+      if (record.states[index] !== REPLICA.waiting) continue
+      const node = record.nodes[index] as NodeId
+      if (node === self) {
+        local = true
+        continue
+      }
+      if (!begun) {
+        const out = router.begin(record.verb, 0, record.requestId)
+        out.uint32(epoch)
+        out.copy(record.bytes, 0, record.size)
+        begun = true
+      }
+      record.trace?.event(`Sending MUTATION_REQ message to /${this.#view.addressOf(node)}`)
+      // A message that could not be queued is one more that may be lost: the deadline makes it a hint.
+      router.send(node)
+    }
+    if (local) this.#applyHere(record)
+  }
+
+  #applyHere(record: WriteRecord): void {
+    const id = record.requestId
+    const self = this.#view.self
+    record.trace?.event("Appending to commitlog")
+    const failed = (error: unknown): void => {
+      const refused = requestErrorOf(error)
+      const open = this.#requests.get(id)
+      if (!(open instanceof WriteRecord)) return
+      if (refused !== null) this.#finish(open, refused)
+      this.#settle(open, self, false, FAILURE.unknown)
+    }
+    const source: ApplySource = record.verb === VERB.hint ? "hint" : record.verb === VERB.readRepair ? "read_repair" : "client"
+    let applied: Maybe<unknown>
+    try {
+      applied = this.#deps.store.apply(record.mutation(), source, this.#deps.derive)
+    } catch (error) {
+      failed(error)
+      return
+    }
+    if (!isPromise(applied)) this.#settle(record, self, true, 0)
+    else applied.then(() => this.#settleById(id, self), failed)
+  }
+
+  #settleById(id: number, node: NodeId): void {
+    const record = this.#requests.get(id)
+    if (record instanceof WriteRecord) this.#settle(record, node, true, 0)
+  }
+
+  #answered(message: Message, code: number, acknowledged: boolean): void {
+    const record = this.#requests.get(message.requestId)
+    if (!(record instanceof WriteRecord)) return
+    if (code === FAILURE.staleEpoch && !record.retried) {
+      this.#sendAgain(record, message.from, message.epoch)
+      return
+    }
+    record.trace?.event(`REQUEST_RSP message received from /${this.#view.addressOf(message.from)}`)
+    this.#settle(record, message.from, acknowledged, code)
+  }
+
+  #settle(record: WriteRecord, node: NodeId, acknowledged: boolean, code: number): void {
+    const index = record.nodes.indexOf(node)
+    if (index < 0 || record.states[index] !== REPLICA.waiting) return
+    record.states[index] = acknowledged ? REPLICA.acknowledged : REPLICA.failed
+    record.waiting--
+    if (acknowledged) this.#count(record, node)
+    else this.#fail(record, node, code)
+    if (record.waiting === 0) this.#close(record)
+  }
+
+  #count(record: WriteRecord, node: NodeId): void {
+    if (!this.#view.counts(node, record.consistency)) return
+    record.received++
+    const missing = record.missingByDataCenter
+    if (missing !== null) {
+      const dataCenter = this.#view.dataCenterOf(node)
+      missing.set(dataCenter, (missing.get(dataCenter) ?? 0) - 1)
+    }
+    if (record.completion !== null && record.isSatisfied()) this.#finish(record, null)
+  }
+
+  #fail(record: WriteRecord, node: NodeId, code: number): void {
+    if (code !== FAILURE.unknownTable) this.#hint(record, node)
+    if (!this.#view.counts(node, record.consistency)) return
+    record.failures.push({ node, code })
+    if (record.completion !== null && record.candidates - record.failures.length < record.required) this.#finish(record, this.#failure(record))
+  }
+
+  #failure(record: WriteRecord): RequestError {
+    const failures = record.failures.map(({ node, code }) => ({ address: this.#view.addressOf(node), code: clientFailureCode(code) }))
+    return new WriteFailureError(record.consistency, record.received, record.required, failures, record.writeType)
+  }
+
+  /** Answers the client; what is still missing is waited for without it. */
+  #finish(record: WriteRecord, error: RequestError | null): void {
+    const completion = record.completion
+    record.completion = null
+    record.trace = null
+    completion?.done(error)
+  }
+
+  /** Everybody has answered. */
+  #close(record: WriteRecord): void {
+    this.#requests.remove(record)
+    // Only data centres can be short now, or a level that asks for more replicas than there are.
+    if (record.completion !== null) this.#finish(record, record.failures.length > 0 ? this.#failure(record) : this.#timeout(record))
+    this.#release(record)
+  }
+
+  #expire(record: WriteRecord): void {
+    for (let index = 0; index < record.nodes.length; index++) {
+      if (record.states[index] === REPLICA.waiting) this.#hint(record, record.nodes[index] as NodeId)
+    }
+    if (record.completion !== null) this.#finish(record, this.#timeout(record))
+    this.#release(record)
+  }
+
+  #timeout(record: WriteRecord): RequestError {
+    const received = Math.min(record.received, record.required - 1)
+    return new WriteTimeoutError(record.consistency, received, record.required, record.writeType)
+  }
+
+  /** True when a hint was kept. */
+  #hint(record: WriteRecord, node: NodeId): boolean {
+    if (record.hinted || node === this.#view.self) return false
+    const { schema, epoch } = this.#view.snapshot()
+    const mutation = record.mutation()
+    for (const table of tablesOf(mutation)) if (schema.tableById(table)?.kind === "view") return false
+    return this.#deps.hints.add(node, mutation, epoch)
+  }
+
+  #placement(record: WriteRecord): Placement {
+    const mutation = record.mutation()
+    return this.#view.snapshot().placement(record.keyspace, mutationTokenHigh(mutation), mutationTokenLow(mutation))
+  }
+
+  /** A replica knows more than this node did when it sent: catch up, then send to whoever owns the range now. */
+  #sendAgain(record: WriteRecord, node: NodeId, epoch: number): void {
+    const id = record.requestId
+    record.retried = true
+    const again = (): void => {
+      const open = this.#requests.get(id)
+      if (open instanceof WriteRecord) this.#restart(open)
+    }
+    const { metadata, clock, timeouts } = this.#deps
+    const waiting = metadata.waitFor(epoch, clock.monotonicMs() + timeouts.writeMs)
+    if (!isPromise(waiting)) again()
+    else waiting.then(again, () => {
+      const open = this.#requests.get(id)
+      if (open instanceof WriteRecord) this.#settle(open, node, false, FAILURE.staleEpoch)
+    })
+  }
+
+  #restart(record: WriteRecord): void {
+    const snapshot = this.#view.snapshot()
+    const placement = this.#placement(record)
+    if (record.verb === VERB.write) {
+      for (const node of placement.write) {
+        if (!record.nodes.includes(node)) this.#addReplica(record, node, this.#view.isAlive(node))
+      }
+      record.required = Math.max(record.required, this.#view.requiredForWrite(record.keyspace, record.consistency, placement))
+    }
+    this.#send(record, requiredEpoch(record.mutation(), snapshot.schema, placement))
+  }
+}
+
+function quorums(replication: Replication): Map<string, number> {
+  return new Map([...replication.dataCenters].map(([dataCenter, factor]) => [dataCenter, quorum(factor)]))
+}
