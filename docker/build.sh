@@ -17,6 +17,7 @@ stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 npm run --silent build
 cp -R dist package.json package-lock.json LICENSE docker "$stage/"
-# The image brings its own Node.js: the optional packages that pin one are left out.
-(cd "$stage" && npm ci --omit=dev --omit=optional --ignore-scripts --silent)
+(cd "$stage" && npm ci --omit=dev --ignore-scripts --silent)
+# The image brings its own Node.js: the packages that pin one for npm scripts are left out.
+rm -rf "$stage"/node_modules/node-* "$stage/node_modules/.bin"
 "$cli" build --quiet --build-arg "BASE=$base" --tag "$tag" --file docker/Dockerfile "$stage"

@@ -62,6 +62,10 @@ export class MetadataService implements ClusterMetadata {
     options.router.handle(VERB.metadata, (message) => this.#receive(message))
   }
 
+  get leader(): number {
+    return this.#options.leader
+  }
+
   get isLeader(): boolean {
     return this.#options.router.self === this.#options.leader
   }

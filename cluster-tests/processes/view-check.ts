@@ -1,0 +1,48 @@
+// Compares views with their base table, by what a client is answered: every view row must be the query over the base.
+import { type Client, types } from "cassandra-driver"
+
+export type Rows = Map<string, string>
+
+/** All rows of a query at CL ALL, keyed by `key`'s columns; values are the other columns. */
+export async function readAll(client: Client, query: string, key: readonly string[]): Promise<Rows> {
+  const rows: Rows = new Map()
+  const stream = client.stream(query, [], { prepare: true, consistency: types.consistencies.all, fetchSize: 5000, autoPage: true })
+  for await (const row of stream) {
+    const record = row as types.Row
+    const name = JSON.stringify(key.map((column) => String(record[column])))
+    if (rows.has(name)) throw new Error(`${query}: ${name} came twice`)
+    const others = record.keys().filter((column) => !key.includes(column)).sort()
+    rows.set(name, JSON.stringify(others.map((column) => [column, record[column] === null ? null : String(record[column])])))
+  }
+  return rows
+}
+
+/** Up to ten differences, as text. */
+export function differences(expected: Rows, found: Rows): string[] {
+  const texts: string[] = []
+  for (const [key, value] of expected) {
+    const other = found.get(key)
+    if (other === undefined) texts.push(`missing in the view: ${key} ${value}`)
+    else if (other !== value) texts.push(`wrong in the view: ${key} is ${other}, should be ${value}`)
+    if (texts.length >= 10) return texts
+  }
+  for (const key of found.keys()) {
+    if (!expected.has(key)) texts.push(`ghost in the view: ${key}`)
+    if (texts.length >= 10) return texts
+  }
+  return texts
+}
+
+/** What a view with key (column, id) of a table with key (id) must hold, from the base's rows. */
+export async function expectedView(client: Client, table: string, column: string, selected: readonly string[]): Promise<Rows> {
+  const columns = [...new Set(["id", column, ...selected])]
+  const rows: Rows = new Map()
+  const stream = client.stream(`SELECT ${columns.join(", ")} FROM ${table}`, [], { prepare: true, consistency: types.consistencies.all, fetchSize: 5000, autoPage: true })
+  for await (const row of stream) {
+    const record = row as types.Row
+    if (record[column] === null) continue
+    const others = columns.filter((name) => name !== "id" && name !== column).sort()
+    rows.set(JSON.stringify([String(record[column]), String(record["id"])]), JSON.stringify(others.map((name) => [name, record[name] === null ? null : String(record[name])])))
+  }
+  return rows
+}

@@ -1,0 +1,289 @@
+// One cluster node, wired together from the folders below. Start:
+//
+// 1. The data directory is locked, the node's identity read, the internode port opened.
+// 2. The metadata state is read, or the cluster begun, or joined: from here the tables are known.
+// 3. The store is opened: the log is replayed; obligations of views found in it go to the view manager.
+// 4. Coordinator, views and protocol are built on it, links to the peers opened, heartbeats sent.
+// 5. The client port is opened last.
+//
+// Stop: clients are answered and sent away, the links closed, the log synced. Nothing is lost without it either.
+import type { Server } from "node:http"
+import { compileStatement } from "../cql/compile.ts"
+import { type ProtocolServer, createProtocolServer } from "../cql/protocol/server.ts"
+import { type Snapshot } from "../coordinator/cluster-metadata.ts"
+import { DEFAULT_TIMEOUTS } from "../coordinator/coordinator-deps.ts"
+import { Hints } from "../coordinator/hints.ts"
+import { MessageRouter } from "../coordinator/messages.ts"
+import { NodeCoordinator } from "../coordinator/node-coordinator.ts"
+import { StatementExecutor } from "../coordinator/execute.ts"
+import type { MetadataState } from "../coordinator/snapshot.ts"
+import { ViewManager } from "../coordinator/views/view-manager.ts"
+import type { LocalStore } from "../data/local-store.ts"
+import type { TableSchema } from "../data/schema.ts"
+import { RealByteListener } from "../runtime/real/real-byte-listener.ts"
+import { RealClock } from "../runtime/real/real-clock.ts"
+import { RealDisk } from "../runtime/real/real-disk.ts"
+import { RealJobs, moduleUrl } from "../runtime/real/real-jobs.ts"
+import { RealRandom } from "../runtime/real/real-random.ts"
+import { WsNetwork } from "../runtime/real/ws-network.ts"
+import { openStore } from "../storage/open-store.ts"
+import { startAdminHttp } from "./admin-http.ts"
+import type { NodeConfig } from "./config.ts"
+import { schemaEvents, topologyEvents } from "./events.ts"
+import { Heartbeats } from "./heartbeats.ts"
+import { type Identity, openIdentity } from "./identity.ts"
+import type { Log } from "./log.ts"
+import { type Membership, answerJoins, beginCluster, describeSelf, isFirstSeed, joinCluster } from "./membership.ts"
+import { MetadataService } from "./metadata-service.ts"
+import { readStateFile, writeStateFile } from "./state-file.ts"
+import { createVirtualTables } from "./system-tables/create-virtual-tables.ts"
+import { systemKeyspaces } from "./system-tables/system-keyspaces.ts"
+
+const MAX_PEER_QUEUE_BYTES = 64 * 1024 * 1024
+const STATE_FILE = "metadata"
+const PEERS_WAIT_MS = 2000
+
+export class ClusterNode {
+  readonly #parts: Parts
+  #stopping: Promise<void> | null = null
+
+  private constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Resolves once clients are served. Throws when the data directory, an address or the cluster does not fit. */
+  static async start(config: NodeConfig, log: Log): Promise<ClusterNode> {
+    const base = await openBase(config, log)
+    const membership = await findMembership(config, base, log)
+    const parts = await build(config, base, membership, log)
+    await startParts(config, parts, log)
+    return new ClusterNode(parts)
+  }
+
+  /** Drains: answers what is in flight, then closes. Safe to call twice. */
+  stop(): Promise<void> {
+    this.#stopping ??= stopParts(this.#parts)
+    return this.#stopping
+  }
+}
+
+/** What is there before the node knows the cluster. */
+interface Base {
+  readonly clock: RealClock
+  readonly random: RealRandom
+  readonly disk: RealDisk
+  readonly lock: { release(): void }
+  readonly identity: Identity
+  readonly network: WsNetwork
+  readonly savedMembership: Membership | null
+  readonly startedMicros: number
+}
+
+interface Parts extends Base {
+  readonly config: NodeConfig
+  readonly log: Log
+  readonly self: number
+  readonly router: MessageRouter
+  readonly metadata: MetadataService
+  readonly heartbeats: Heartbeats
+  readonly store: LocalStore
+  readonly jobs: RealJobs
+  readonly views: ViewManager
+  readonly hints: Hints
+  readonly executor: StatementExecutor
+  readonly protocol: ProtocolServer
+  readonly listener: RealByteListener
+  admin: Server | null
+  isReady: boolean
+}
+
+async function openBase(config: NodeConfig, log: Log): Promise<Base> {
+  const clock = new RealClock()
+  const random = new RealRandom()
+  const disk = new RealDisk()
+  const startedMicros = clock.nowMicros()
+  disk.makeDirectory(config.dataDirectory)
+  const lock = disk.lock(`${config.dataDirectory}/node.lock`)
+  const identity = await openIdentity(disk, config.dataDirectory, config.clusterName, random)
+  const savedMembership = readStateFile(disk, `${config.dataDirectory}/${STATE_FILE}`) as Membership | null
+  const network = new WsNetwork({
+    self: savedMembership?.self ?? 0, hostId: identity.hostId, clusterName: config.clusterName, incarnation: identity.incarnation,
+    listenAddress: config.address, listenPort: config.listenPort, maxQueueBytes: MAX_PEER_QUEUE_BYTES, clock, log: (line) => log.info(line), isTesting: config.testing,
+  })
+  await network.listen()
+  return { clock, random, disk, lock, identity, network, savedMembership, startedMicros }
+}
+
+async function findMembership(config: NodeConfig, base: Base, log: Log): Promise<Membership> {
+  const { disk, identity, network, random, savedMembership } = base
+  const membership = savedMembership ?? (isFirstSeed(config) ? beginCluster(config, identity.hostId, random) : await joinCluster(config, identity.hostId, network, log))
+  if (savedMembership === null) {
+    await writeStateFile(disk, config.dataDirectory, STATE_FILE, membership)
+    network.joined(membership.self)
+  }
+  return membership
+}
+
+/** Tables that the store keeps: the user's, and the system's that are not virtual. */
+function storedTables(snapshot: Snapshot): TableSchema[] {
+  const tables: TableSchema[] = []
+  for (const keyspace of snapshot.schema.keyspaces.values()) {
+    for (const table of keyspace.tables.values()) if (table.kind !== "virtual") tables.push(table)
+  }
+  return tables
+}
+
+async function build(config: NodeConfig, base: Base, membership: Membership, log: Log): Promise<Parts> {
+  const { clock, random, disk, identity, network } = base
+  const { self, leader } = membership
+  const router: MessageRouter = new MessageRouter(network, () => metadata.current().epoch)
+  const persist = (state: MetadataState): Promise<void> => writeStateFile(disk, config.dataDirectory, STATE_FILE, { self, leader, state } satisfies Membership)
+  const metadata: MetadataService = new MetadataService({
+    state: membership.state, leader, router, clock, system: systemKeyspaces(), persist, isAlive: (node) => heartbeats.isAlive(node),
+  })
+  const peers = (): number[] => [...metadata.current().nodes.keys()].filter((node) => node !== self)
+  const heartbeats: Heartbeats = new Heartbeats(router, clock, peers, {
+    up: (node) => liveness(node, "UP"),
+    down: (node) => liveness(node, "DOWN"),
+    epochSeen: (node, epoch) => metadata.epochSeen(node, epoch),
+  })
+  let parts: Parts | null = null
+  function liveness(node: number, change: "UP" | "DOWN"): void {
+    if (parts !== null) peerChanged(parts, node, change)
+  }
+  const views: ViewManager = new ViewManager({
+    self, incarnation: identity.incarnation, router, metadata, liveness: heartbeats, clock, store: () => store, log: (line) => log.info(line),
+  })
+  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url) }, workerCount: 1 })
+  const store: LocalStore = await openStore({
+    disk, clock, jobs, directory: `${config.dataDirectory}/data`, hostId: identity.hostId, clusterName: config.clusterName,
+    options: { tables: storedTables(metadata.current()), memtableSpaceBytes: config.memtableSpaceBytes, commitlogSyncPeriodMs: config.commitlogSyncPeriodMs },
+    events: { obligation: (bytes, position) => views.obligation(bytes, position) },
+  })
+  const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints` })
+  const virtualTables = createVirtualTables({
+    snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
+    clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table),
+  })
+  const coordinator = new NodeCoordinator({
+    self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
+  })
+  const executor = new StatementExecutor({ coordinator, metadata, clock, random, compile: compileStatement })
+  const protocol: ProtocolServer = createProtocolServer({ handler: executor, atTurnEnd: (fn) => clock.atTurnEnd(fn), beforeWrite: () => store.writeOut() })
+  parts = {
+    ...base, config, log, self, router, metadata, heartbeats, store, jobs, views, hints, executor, protocol, listener: new RealByteListener(), admin: null, isReady: false,
+  }
+  return parts
+}
+
+function peerChanged(parts: Parts, node: number, change: "UP" | "DOWN"): void {
+  const peer = parts.metadata.current().nodes.get(node)
+  if (peer === undefined) return
+  parts.log.info(`${peer.listenAddress}:${peer.listenPort} is now ${change}`)
+  parts.protocol.broadcast({ kind: "status", change, address: peer.nativeAddress, port: peer.nativePort })
+  if (change === "UP") {
+    parts.hints.nodeUp(node)
+    parts.views.nodeUp(node)
+  }
+}
+
+/** The configuration as system_views.settings shows it, by cassandra.yaml's names. */
+function settings(config: NodeConfig): [string, string][] {
+  return [
+    ["cluster_name", config.clusterName], ["listen_address", config.address], ["storage_port", String(config.listenPort)],
+    ["rpc_address", config.address], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
+    ["commitlog_sync", "periodic"], ["commitlog_sync_period", `${config.commitlogSyncPeriodMs}ms`],
+    ["memtable_heap_space", `${config.memtableSpaceBytes / 1048576}MiB`], ["materialized_views_enabled", "true"],
+  ]
+}
+
+function applySnapshot(parts: Parts, snapshot: Snapshot, before: Snapshot): void {
+  if (snapshot.schema !== before.schema) parts.store.setTables(storedTables(snapshot))
+  setPeers(parts, snapshot)
+  for (const event of schemaEvents(before, snapshot)) parts.protocol.broadcast(event)
+  for (const event of topologyEvents(before, snapshot)) parts.protocol.broadcast(event)
+  // Whoever waits for everybody to have applied this epoch learns it now, not at the next beat.
+  parts.heartbeats.beat()
+}
+
+function setPeers(parts: Parts, snapshot: Snapshot): void {
+  parts.network.setPeers([...snapshot.nodes.values()].map(({ node, listenAddress, listenPort }) => ({ node, address: listenAddress, port: listenPort })))
+}
+
+async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<void> {
+  const { metadata, network, router, heartbeats, views, hints, protocol, listener, self, identity, random } = parts
+  const leader = metadata.leader
+  metadata.subscribe((snapshot, before) => applySnapshot(parts, snapshot, before))
+  setPeers(parts, metadata.current())
+  answerJoins(network, metadata, self, leader, random, log)
+  router.start()
+  heartbeats.start()
+  views.start()
+  hints.start()
+  parts.admin = await startAdminHttp(config.adminAddress, config.adminPort, {
+    ready: () => parts.isReady,
+    health: () => health(parts),
+    faults: config.testing ? network : null,
+  }, log)
+  await announceAddresses(config, parts, identity, log)
+  await untilPeersSeen(parts)
+  await listener.listen(config.address, config.nativePort, protocol.accept)
+  parts.isReady = true
+  log.info(`Starting listening for CQL clients on /${config.address}:${config.nativePort} (unencrypted)...`)
+  log.info("Startup complete")
+}
+
+/** A node that comes back under other addresses tells the leader; until that has been heard others cannot reach it. */
+async function announceAddresses(config: NodeConfig, parts: Parts, identity: Identity, log: Log): Promise<void> {
+  const known = parts.metadata.current().nodes.get(parts.self)
+  const now = describeSelf(config, identity.hostId)
+  const same = known !== undefined && known.listenAddress === now.listenAddress && known.listenPort === now.listenPort
+    && known.nativeAddress === now.nativeAddress && known.nativePort === now.nativePort
+  if (same) return
+  if (parts.metadata.isLeader) {
+    if (known !== undefined) await parts.metadata.propose({ kind: "node", node: { ...now, node: parts.self, tokens: known.tokens } })
+    return
+  }
+  await joinCluster(config, identity.hostId, parts.network, log)
+}
+
+/** A node that was down is up at once for those that stayed up, but it must hear from them before it coordinates for clients. */
+async function untilPeersSeen(parts: Parts): Promise<void> {
+  const { metadata, heartbeats, clock, self } = parts
+  const deadlineMs = clock.monotonicMs() + PEERS_WAIT_MS
+  const isComplete = (): boolean => [...metadata.current().nodes.keys()].every((node) => node === self || heartbeats.isAlive(node))
+  while (!isComplete() && clock.monotonicMs() < deadlineMs) await clock.sleep(10)
+}
+
+function health(parts: Parts): Record<string, unknown> {
+  const snapshot = parts.metadata.current()
+  const nodes = [...snapshot.nodes.keys()]
+  return {
+    ready: parts.isReady,
+    node: parts.self,
+    hostId: parts.identity.hostId,
+    clusterName: snapshot.clusterName,
+    epoch: snapshot.epoch,
+    up: nodes.filter((node) => parts.heartbeats.isAlive(node)),
+    down: nodes.filter((node) => !parts.heartbeats.isAlive(node)),
+    pendingViewUpdates: parts.views.pending,
+    pendingHints: parts.hints.pending,
+    clients: parts.protocol.connectionCount,
+  }
+}
+
+async function stopParts(parts: Parts): Promise<void> {
+  parts.log.info("Stop listening for CQL clients")
+  parts.isReady = false
+  await parts.protocol.drain()
+  await parts.listener.stop()
+  parts.views.stop()
+  parts.hints.stop()
+  parts.heartbeats.stop()
+  await parts.network.stop()
+  await parts.store.close()
+  await parts.jobs.stop()
+  parts.admin?.close()
+  parts.lock.release()
+  parts.log.info("DRAINED")
+}
