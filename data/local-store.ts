@@ -89,11 +89,19 @@ export interface StoreEvents {
 
 export interface LocalStore {
   /**
-   * Applies the mutation atomically: one log record, then the memtables. When it returns (or the promise resolves) the
-   * record has been written to the operating system. REQUIRES: every table named is known (else UnknownTableError).
-   * A promise only when existing rows must be read from disk for `derive`, or the row is locked.
+   * Applies the mutation atomically: one log record, then the memtables, so that the next read sees it. The record is in the
+   * log's buffer when this returns (or the promise resolves): call `writeOut` before an acknowledgement leaves the process.
+   * REQUIRES: every table named is known (else UnknownTableError, and nothing changes).
+   * A promise only when existing rows must be read from disk for `derive`, the row is locked, or memtables are full.
    */
   apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition>
+  /**
+   * Hands buffered records to the operating system, so that a kill of the process loses none of them. Called by whoever sends
+   * acknowledgements, before they leave; cheap when there is nothing. The order within an event-loop turn: any number of
+   * `apply`, then one `writeOut`, then the socket writes. It also happens by itself at the turn's end. Throws when the log has
+   * failed: then no acknowledgement may be sent.
+   */
+  writeOut(): void
   /** A promise only when the disk must be read. */
   read(command: ReadCommand, sink: RowSink): Maybe<void>
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor

@@ -1,0 +1,161 @@
+// Reads a memtable: the rows of a partition, and its partitions in token order. Nothing is copied; what is returned lies
+// in the slabs.
+import { Buffer } from "../runtime/pure.ts"
+import type { ClusteringSlice } from "../data/read-command.ts"
+import type { Deletion, RangeTombstone } from "../data/row.ts"
+import { ROW } from "./memtable-layout.ts"
+import { type Memtable, addFragments, addRangeTombstones, hasRangeTombstones, nextWithToken, partitionDeletion, partitionKey, staticRow } from "./memtable.ts"
+import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
+import type { Fragments } from "./row-merge.ts"
+import { byteOf, intOf, slabOf } from "./slab.ts"
+
+const NO_BYTES = Buffer.alloc(0)
+
+export class MemtableSource implements PartitionSource {
+  bytes: Buffer = NO_BYTES
+  at = 0
+  isSingle = true
+  /** Between `reset` and `close`. */
+  isOpen = false
+  readonly #memtable: Memtable
+  #partition = 0
+  #slices: readonly ClusteringSlice[] = []
+  #reversed = false
+  /** The slice being walked, and the places left of it: [#place, #end) forwards, [#end, #place] backwards. */
+  #slice = 0
+  #place = 0
+  #end = 0
+  #row = 0
+
+  constructor(memtable: Memtable) {
+    this.#memtable = memtable
+  }
+
+  /** REQUIRES: the address of a partition of this memtable. */
+  reset(partition: number): this {
+    this.#partition = partition
+    this.isOpen = true
+    return this
+  }
+
+  get deletion(): Deletion | null {
+    return partitionDeletion(this.#memtable.arena, this.#partition)
+  }
+  get hasRangeTombstones(): boolean {
+    return hasRangeTombstones(this.#memtable.arena, this.#partition)
+  }
+  addRangeTombstones(into: RangeTombstone[]): void {
+    addRangeTombstones(this.#memtable.arena, this.#partition, into)
+  }
+  addStatic(into: Fragments): void {
+    const row = staticRow(this.#memtable.arena, this.#partition)
+    if (row !== 0) addFragments(this.#memtable.arena, row, into)
+  }
+
+  openRows(slices: readonly ClusteringSlice[], reversed: boolean): void {
+    this.#slices = slices
+    this.#reversed = reversed
+    this.#slice = reversed ? slices.length : -1
+    this.#place = 0
+    this.#end = reversed ? 1 : 0
+  }
+
+  nextRow(): boolean {
+    const rows = this.#memtable.rows
+    if (this.#reversed) {
+      while (this.#place < this.#end) if (!this.#openSlice(--this.#slice)) return false
+      this.#take(this.#place)
+      this.#place = rows.previous(this.#partition, this.#place)
+      return true
+    }
+    while (this.#place >= this.#end) if (!this.#openSlice(++this.#slice)) return false
+    this.#take(this.#place)
+    this.#place = rows.next(this.#partition, this.#place)
+    return true
+  }
+
+  addRow(into: Fragments): void {
+    addFragments(this.#memtable.arena, this.#row, into)
+  }
+  close(): void {
+    this.isOpen = false
+  }
+
+  #openSlice(index: number): boolean {
+    const slice = this.#slices[index]
+    if (slice === undefined) {
+      // Stays at the end however often it is asked.
+      this.#slice = this.#reversed ? 0 : this.#slices.length
+      return false
+    }
+    const rows = this.#memtable.rows
+    const { start, end } = slice
+    const first = start.length === 0 ? 0 : rows.lowerBound(this.#partition, start, 0, start.length, !slice.startInclusive)
+    const behind = end.length === 0 ? rows.end(this.#partition) : rows.lowerBound(this.#partition, end, 0, end.length, slice.endInclusive)
+    this.#place = this.#reversed ? rows.previous(this.#partition, behind) : first
+    this.#end = this.#reversed ? first : behind
+    return true
+  }
+
+  #take(place: number): void {
+    const arena = this.#memtable.arena
+    const row = this.#memtable.rows.row(this.#partition, place)
+    const slab = slabOf(row)
+    this.#row = row
+    this.bytes = arena.buffers[slab] as Buffer
+    this.at = byteOf(row) + ROW.byte
+    this.isSingle = (arena.ints[slab] as Int32Array)[intOf(row) + ROW.next] === 0
+  }
+}
+
+export class MemtableCursor implements PartitionCursor {
+  tokenHigh = 0
+  tokenLow = 0
+  key: Buffer = NO_BYTES
+  readonly #memtable: Memtable
+  readonly #source: MemtableSource
+  #partition = 0
+
+  constructor(memtable: Memtable) {
+    this.#memtable = memtable
+    this.#source = new MemtableSource(memtable)
+  }
+
+  seek(tokenHigh: number, tokenLow: number, key: Buffer | null, after: boolean): boolean {
+    const index = this.#memtable.index
+    let partition = index.seek(tokenHigh, tokenLow, after && key === null)
+    if (partition === 0) return false
+    if (key !== null && index.foundHigh === tokenHigh && index.foundLow === tokenLow >>> 0) {
+      while (partition !== 0 && this.#isBefore(partition, key, after)) partition = nextWithToken(this.#memtable.arena, partition)
+      if (partition === 0) return this.#take(index.seek(tokenHigh, tokenLow, true))
+    }
+    return this.#take(partition)
+  }
+
+  next(): boolean {
+    const partition = nextWithToken(this.#memtable.arena, this.#partition)
+    if (partition === 0) return this.#take(this.#memtable.index.seek(this.tokenHigh, this.tokenLow, true))
+    this.#partition = partition
+    this.key = partitionKey(this.#memtable.arena, partition)
+    return true
+  }
+
+  open(): PartitionSource {
+    return this.#source.reset(this.#partition)
+  }
+  close(): void {}
+
+  #isBefore(partition: number, key: Buffer, after: boolean): boolean {
+    const order = this.#memtable.compareKey(partition, key, 0, key.length)
+    return after ? order <= 0 : order < 0
+  }
+
+  #take(partition: number): boolean {
+    if (partition === 0) return false
+    this.#partition = partition
+    this.tokenHigh = this.#memtable.index.foundHigh
+    this.tokenLow = this.#memtable.index.foundLow
+    this.key = partitionKey(this.#memtable.arena, partition)
+    return true
+  }
+}

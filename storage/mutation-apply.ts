@@ -1,0 +1,112 @@
+// A mutation's bytes on their way into memtables, read in place: the hot path of writes. The layout is data/mutation.ts's.
+import type { Buffer } from "../runtime/pure.ts"
+import { ByteReader } from "../data/bytes.ts"
+import type { LogPosition } from "../data/local-store.ts"
+import { MUTATION_VERSION } from "../data/mutation.ts"
+import { FLAG } from "../data/row-format.ts"
+import type { TableId } from "../data/schema.ts"
+import { isBefore } from "./commit-log.ts"
+import { UnknownTableError } from "./errors.ts"
+import type { TableStore } from "./table-store.ts"
+
+export const MUTATION_UPDATES_AT = 6
+export const MUTATION_TOKEN_AT = 8
+export const MUTATION_KEY_AT = 18
+const UPDATE_HEADER_BYTES = 10
+const DELETION_BYTES = 12
+const ITEM_HEADER_BYTES = 8
+
+export function keyEnd(bytes: Buffer, at: number): number {
+  return at + MUTATION_KEY_AT + bytes.readUInt16BE(at + 16)
+}
+/** Start of the update behind the one at `update`. */
+export function updateEnd(bytes: Buffer, update: number): number {
+  return update + 8 + bytes.readUInt32BE(update + 4)
+}
+export function hasPartitionDeletion(bytes: Buffer, update: number): boolean {
+  return ((bytes[update + 8] as number) & 1) !== 0
+}
+/** Where the u32 count of items stands; the items follow. */
+export function itemsAt(bytes: Buffer, update: number): number {
+  return update + UPDATE_HEADER_BYTES + (hasPartitionDeletion(bytes, update) ? DELETION_BYTES : 0)
+}
+
+/**
+ * Checks that the mutation at `at` is whole and that its tables are known, before anything of it is kept. Returns whether
+ * one of them has views. Throws CorruptionError, UnknownTableError.
+ */
+export function checkMutation(bytes: Buffer, at: number, tables: ReadonlyMap<TableId, TableStore>): boolean {
+  const limit = bytes.length
+  if (at + MUTATION_KEY_AT > limit || keyEnd(bytes, at) > limit) new ByteReader(bytes, at).fail("a mutation header")
+  const end = at + bytes.readUInt32BE(at)
+  if (bytes[at + 4] !== MUTATION_VERSION || end > limit) new ByteReader(bytes, at).fail(`a whole mutation of version ${MUTATION_VERSION}`)
+  let hasViews = false
+  let update = keyEnd(bytes, at)
+  for (let left = bytes.readUInt16BE(at + MUTATION_UPDATES_AT); left > 0; left--) {
+    if (update + UPDATE_HEADER_BYTES + 4 > end || updateEnd(bytes, update) > end) new ByteReader(bytes, update).fail("an update within its mutation")
+    const table = tables.get(bytes.readUInt32BE(update))
+    if (table === undefined) throw new UnknownTableError(bytes.readUInt32BE(update), "a mutation")
+    if (table.schema.views.length > 0) hasViews = true
+    checkItems(bytes, itemsAt(bytes, update), updateEnd(bytes, update))
+    update = updateEnd(bytes, update)
+  }
+  if (update !== end) new ByteReader(bytes, update).fail(`the end of the mutation at ${end}`)
+  return hasViews
+}
+
+/** For replay: throws UnknownTableError for a table that is neither there nor dropped. */
+export function checkTablesKnown(bytes: Buffer, at: number, isKnown: (table: TableId) => boolean, where: string): void {
+  let update = keyEnd(bytes, at)
+  for (let left = bytes.readUInt16BE(at + MUTATION_UPDATES_AT); left > 0; left--) {
+    const table = bytes.readUInt32BE(update)
+    if (!isKnown(table)) throw new UnknownTableError(table, where)
+    update = updateEnd(bytes, update)
+  }
+}
+
+function checkItems(bytes: Buffer, at: number, end: number): void {
+  if (at + 4 > end) new ByteReader(bytes, at).fail("the number of items")
+  let item = at + 4
+  for (let left = bytes.readUInt32BE(at); left > 0; left--) {
+    if (item + ITEM_HEADER_BYTES > end) new ByteReader(bytes, item).fail("an item")
+    const size = bytes.readUInt32BE(item)
+    if (size > end - item || ITEM_HEADER_BYTES + bytes.readUInt16BE(item + 6) > size) new ByteReader(bytes, item).fail("an item within its update")
+    item += size
+  }
+  if (item !== end) new ByteReader(bytes, item).fail("the end of the update")
+}
+
+/**
+ * Puts the mutation at `at` into its tables' memtables. REQUIRES: checkMutation. `replayed`: records that a table has in
+ * its SSTables already are passed over, and so are tables that are not there.
+ */
+export function applyMutation(bytes: Buffer, at: number, tables: ReadonlyMap<TableId, TableStore>, position: LogPosition, replayed: boolean): void {
+  let update = keyEnd(bytes, at)
+  for (let left = bytes.readUInt16BE(at + MUTATION_UPDATES_AT); left > 0; left--) {
+    const table = tables.get(bytes.readUInt32BE(update))
+    if (table !== undefined && !(replayed && isBefore(position, table.replayFrom))) applyUpdate(bytes, at, update, table, position)
+    update = updateEnd(bytes, update)
+  }
+}
+
+function applyUpdate(bytes: Buffer, mutation: number, update: number, table: TableStore, position: LogPosition): void {
+  const memtable = table.active
+  if (position.segment < memtable.firstSegment) memtable.firstSegment = position.segment
+  const partition = memtable.findOrCreate(
+    bytes.readInt32BE(mutation + MUTATION_TOKEN_AT), bytes.readUInt32BE(mutation + MUTATION_TOKEN_AT + 4),
+    bytes, mutation + MUTATION_KEY_AT, keyEnd(bytes, mutation),
+  )
+  if (hasPartitionDeletion(bytes, update)) {
+    const from = update + UPDATE_HEADER_BYTES
+    memtable.putPartitionDeletion(partition, {
+      timestampHigh: bytes.readInt32BE(from), timestampLow: bytes.readUInt32BE(from + 4), localDeletionTime: bytes.readUInt32BE(from + 8),
+    })
+  }
+  const items = itemsAt(bytes, update)
+  let item = items + 4
+  for (let left = bytes.readUInt32BE(items); left > 0; left--) {
+    if (((bytes[item + 4] as number) & FLAG.range) === 0) memtable.putRow(partition, bytes, item)
+    else memtable.putRangeTombstone(partition, bytes, item)
+    item += bytes.readUInt32BE(item)
+  }
+}

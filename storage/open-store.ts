@@ -1,0 +1,73 @@
+// Opens one node's storage: takes the data directory, loads what the manifest names, replays the commit log.
+import type { Clock } from "../runtime/clock.ts"
+import type { Disk } from "../runtime/disk.ts"
+import type { Jobs } from "../runtime/jobs.ts"
+import { Buffer } from "../runtime/pure.ts"
+import type { StoreEvents } from "../data/local-store.ts"
+import type { TableId } from "../data/schema.ts"
+import { replayCommitLog } from "./commit-log-replay.ts"
+import { CommitLog } from "./commit-log.ts"
+import { DataDirectory } from "./data-directory.ts"
+import { UnknownTableError } from "./errors.ts"
+import { Manifest } from "./manifest.ts"
+import { applyMutation, checkTablesKnown } from "./mutation-apply.ts"
+import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "./store-options.ts"
+import { Store } from "./store.ts"
+import { TableStore } from "./table-store.ts"
+
+export interface StoreParts {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly jobs: Jobs
+  /** Of this node alone; made when it is missing. */
+  readonly directory: string
+  readonly hostId: string
+  readonly clusterName: string
+  readonly options: Partial<StoreOptions> & Pick<StoreOptions, "tables">
+  readonly events: StoreEvents
+}
+
+/**
+ * Resolves when everything that was acknowledged is readable again; obligations found in the log have been reported by then.
+ * Rejects with DataDirectoryError, CorruptFileError, UnknownTableError or DiskError.
+ */
+export async function openStore(parts: StoreParts): Promise<Store> {
+  const { disk, clock, jobs, events } = parts
+  const options: StoreOptions = { ...DEFAULT_STORE_OPTIONS, ...parts.options }
+  const directory = await DataDirectory.open(disk, parts.directory, parts.hostId, parts.clusterName)
+  try {
+    const manifest = Manifest.open(disk, directory.manifestPath)
+    const tables = new Map(options.tables.filter((table) => table.kind !== "virtual").map((table) => [table.id, new TableStore(table)]))
+    const wasDropped = droppedTables(options, manifest)
+    for (const { id, replayFrom } of manifest.state.tables) {
+      const table = tables.get(id)
+      if (table !== undefined) table.replayFrom = replayFrom
+      else if (!wasDropped(id)) throw new UnknownTableError(id, directory.manifestPath)
+    }
+    const replay = await replayCommitLog(disk, directory.commitLogPath, {
+      mutation(bytes, at, position) {
+        checkTablesKnown(bytes, at, (id) => tables.has(id) || wasDropped(id), directory.commitLogPath)
+        applyMutation(bytes, at, tables, position, true)
+      },
+      obligation(bytes, position) {
+        events.obligation(Buffer.from(bytes), position, true)
+      },
+    })
+    // Segments that a power loss took must not come back as new ones: the manifest may speak of them.
+    const nextSegment = manifest.state.tables.reduce((next, { replayFrom }) => Math.max(next, replayFrom.segment + 1), replay.nextSegment)
+    const log = new CommitLog(disk, clock, directory.commitLogPath, replay.segments, nextSegment, {
+      segmentBytes: options.commitlogSegmentBytes,
+      syncPeriodMs: options.commitlogSyncPeriodMs,
+    })
+    return new Store({ disk, clock, jobs, events, options, directory, manifest, log, tables })
+  } catch (error) {
+    directory.close()
+    throw error
+  }
+}
+
+function droppedTables(options: StoreOptions, manifest: Manifest): (id: TableId) => boolean {
+  const nextTableId = options.nextTableId ?? options.tables.reduce((next, { id }) => Math.max(next, id + 1), 0)
+  const dropped = new Set(manifest.state.dropped)
+  return (id) => id < nextTableId || dropped.has(id)
+}

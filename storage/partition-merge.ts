@@ -1,0 +1,191 @@
+// Merges the parts of one partition that lie in memtables and SSTables into canonical rows, one after the other. A row
+// that lies in one place as one fragment, with nothing covering it, is handed on as it lies there, without a copy.
+import { Buffer } from "../runtime/pure.ts"
+import { ByteWriter } from "../data/bytes.ts"
+import { coveringDeletion, disjointRangeTombstones, strongerDeletion } from "../data/range-tombstones.ts"
+import type { ClusteringSlice } from "../data/read-command.ts"
+import type { Deletion, RangeTombstone } from "../data/row.ts"
+import { FLAG, clusteringEnd, clusteringStart, itemFlags, itemSize, simpleTimestampAt } from "../data/row-format.ts"
+import type { TableSchema } from "../data/schema.ts"
+import type { PartitionSource } from "./partition-source.ts"
+import { Fragments, compareTimestampAt, mergeToBytes } from "./row-merge.ts"
+
+const NO_BYTES = Buffer.alloc(0)
+const NO_TOMBSTONES: readonly RangeTombstone[] = []
+export const EVERY_ROW: readonly ClusteringSlice[] = [{ start: NO_BYTES, startInclusive: true, end: NO_BYTES, endInclusive: true }]
+
+export class PartitionMerge {
+  /** The current row (or static row): an item of `bytes` at [at, end). Valid until the next call. */
+  bytes: Buffer = NO_BYTES
+  at = 0
+  end = 0
+  /** The strongest partition deletion. */
+  deletion: Deletion | null = null
+  /** Disjoint, in clustering order, stronger than `deletion`. */
+  tombstones: readonly RangeTombstone[] = NO_TOMBSTONES
+  #table: TableSchema | null = null
+  /** Newest first. The sources that still have rows are [0, #live). */
+  readonly #sources: PartitionSource[] = []
+  readonly #all: PartitionSource[] = []
+  #started = false
+  #slices: readonly ClusteringSlice[] = EVERY_ROW
+  #reversed = false
+  readonly #fragments = new Fragments()
+  readonly #scratch = new ByteWriter(64)
+
+  /** Starts on a partition; then add its sources, newest first, then `begin`. */
+  open(table: TableSchema): void {
+    this.#table = table
+    this.#all.length = 0
+    this.#sources.length = 0
+    this.deletion = null
+    this.tombstones = NO_TOMBSTONES
+  }
+  add(source: PartitionSource): void {
+    this.#all.push(source)
+  }
+  get isEmpty(): boolean {
+    return this.#all.length === 0
+  }
+
+  /** Reads deletions and range tombstones. */
+  begin(slices: readonly ClusteringSlice[], reversed: boolean): void {
+    const table = this.#table as TableSchema
+    this.#slices = slices
+    this.#reversed = reversed
+    this.#started = false
+    let tombstones: RangeTombstone[] | null = null
+    for (const source of this.#all) {
+      this.deletion = strongerDeletion(this.deletion, source.deletion)
+      if (!source.hasRangeTombstones) continue
+      tombstones ??= []
+      source.addRangeTombstones(tombstones)
+    }
+    if (tombstones !== null) this.tombstones = disjointRangeTombstones(tombstones, this.deletion, table.compareClustering)
+  }
+
+  /** Makes the static row the current one; false when there is none. Call before `next`. */
+  static(): boolean {
+    const fragments = this.#fragments
+    fragments.clear()
+    for (const source of this.#all) source.addStatic(fragments)
+    return fragments.count > 0 && this.#emit(this.deletion)
+  }
+
+  /** Makes the next row the current one; false at the end. Rows of which nothing is left are passed over. */
+  next(): boolean {
+    if (!this.#started) this.#start()
+    const sources = this.#sources
+    for (;;) {
+      const count = sources.length
+      if (count === 0) return false
+      if (count === 1 ? this.#onlySource(sources[0] as PartitionSource) : this.#mergeNext()) return true
+    }
+  }
+
+  /** The deletion of partition or range that covers a clustering. */
+  covering(bytes: Uint8Array, from: number, to: number): Deletion | null {
+    if (this.tombstones.length === 0) return this.deletion
+    const table = this.#table as TableSchema
+    return strongerDeletion(this.deletion, coveringDeletion(this.tombstones, bytes, from, to, table.compareClustering))
+  }
+
+  close(): void {
+    for (const source of this.#all) source.close()
+    this.#all.length = 0
+    this.#sources.length = 0
+  }
+
+  #start(): void {
+    this.#started = true
+    for (const source of this.#all) {
+      source.openRows(this.#slices, this.#reversed)
+      if (source.nextRow()) this.#sources.push(source)
+    }
+  }
+
+  #onlySource(source: PartitionSource): boolean {
+    const bytes = source.bytes
+    const at = source.at
+    const isAlone = source.isSingle && this.deletion === null && this.tombstones.length === 0
+    if (isAlone) {
+      this.bytes = bytes
+      this.at = at
+      this.end = at + itemSize(bytes, at)
+      this.#advance(0)
+      return true
+    }
+    this.#fragments.clear()
+    source.addRow(this.#fragments)
+    const found = this.#emit(this.covering(bytes, clusteringStart(at), clusteringEnd(bytes, at)))
+    this.#advance(0)
+    return found
+  }
+
+  #mergeNext(): boolean {
+    const sources = this.#sources
+    const compare = (this.#table as TableSchema).compareClustering
+    let first = sources[0] as PartitionSource
+    const sign = this.#reversed ? -1 : 1
+    for (let index = 1; index < sources.length; index++) {
+      const source = sources[index] as PartitionSource
+      if (sign * compareRows(source, first, compare) < 0) first = source
+    }
+    const fragments = this.#fragments
+    fragments.clear()
+    const { bytes, at } = first
+    const covering = this.covering(bytes, clusteringStart(at), clusteringEnd(bytes, at))
+    this.#taken.length = 0
+    for (let index = 0; index < sources.length; index++) {
+      const source = sources[index] as PartitionSource
+      if (source !== first && compareRows(source, first, compare) !== 0) continue
+      source.addRow(fragments)
+      this.#taken.push(index)
+    }
+    const found = this.#emit(covering)
+    for (let index = this.#taken.length - 1; index >= 0; index--) this.#advance(this.#taken[index] as number)
+    return found
+  }
+  readonly #taken: number[] = []
+
+  /** Moves a source on. What it gave stays valid: slabs do not move, and blocks are kept until `close`. */
+  #advance(index: number): void {
+    const source = this.#sources[index] as PartitionSource
+    if (!source.nextRow()) this.#sources.splice(index, 1)
+  }
+
+  /** Makes the fragments, less what `covering` deletes, the current row; false when nothing is left. */
+  #emit(covering: Deletion | null): boolean {
+    const fragments = this.#fragments
+    if (fragments.count === 1) {
+      const bytes = fragments.buffers[0] as Buffer
+      const at = fragments.at[0] as number
+      const isSimple = (itemFlags(bytes, at) & FLAG.simple) !== 0
+      if (covering === null || (isSimple && isNewer(bytes, at, covering))) {
+        this.bytes = bytes
+        this.at = at
+        this.end = at + itemSize(bytes, at)
+        return true
+      }
+      if (isSimple) return false
+    }
+    const out = this.#scratch
+    out.reset()
+    if (!mergeToBytes(this.#table as TableSchema, fragments, covering, out)) return false
+    this.bytes = out.buffer
+    this.at = 0
+    this.end = out.length
+    return true
+  }
+}
+
+function isNewer(bytes: Buffer, at: number, deletion: Deletion): boolean {
+  return compareTimestampAt(bytes, simpleTimestampAt(bytes, at), deletion.timestampHigh, deletion.timestampLow) > 0
+}
+
+function compareRows(a: PartitionSource, b: PartitionSource, compare: TableSchema["compareClustering"]): number {
+  return compare(
+    a.bytes, clusteringStart(a.at), clusteringEnd(a.bytes, a.at),
+    b.bytes, clusteringStart(b.at), clusteringEnd(b.bytes, b.at),
+  )
+}

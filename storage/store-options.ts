@@ -1,0 +1,26 @@
+import type { TableId, TableSchema } from "../data/schema.ts"
+
+export interface StoreOptions {
+  /** All tables that there are, as `setTables` takes them. */
+  readonly tables: readonly TableSchema[]
+  /**
+   * SchemaDescriptor.nextTableId as of `tables`. A table of the log or the data directory that is not among `tables` was
+   * dropped when its id is below this, and is unknown (an error) otherwise. Null: one more than the highest of `tables`.
+   */
+  readonly nextTableId: TableId | null
+  /** Memtables are flushed when they hold more than this together; at twice as much, writes wait. */
+  readonly memtableSpaceBytes: number
+  readonly commitlogSegmentBytes: number
+  /** The disk is synced at least so often. */
+  readonly commitlogSyncPeriodMs: number
+  /** Of SSTables. */
+  readonly blockCacheBytes: number
+}
+
+export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
+  nextTableId: null,
+  memtableSpaceBytes: 64 << 20,
+  commitlogSegmentBytes: 32 << 20,
+  commitlogSyncPeriodMs: 10_000,
+  blockCacheBytes: 32 << 20,
+}
