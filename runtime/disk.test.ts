@@ -1,0 +1,594 @@
+// One suite for the real and the simulated disk, then what only the simulated one can do: lose power, crash, refuse.
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import * as fc from "fast-check"
+import { afterAll, describe, expect, it } from "vitest"
+import { DiskError } from "./disk.ts"
+import type { Disk, DiskDone } from "./disk.ts"
+import { RealDisk } from "./real/real-disk.ts"
+import { SimulatedClock } from "./simulated/simulated-clock.ts"
+import { SimulatedCrash, SimulatedDisk } from "./simulated/simulated-disk.ts"
+import { SimulatedRandom } from "./simulated/simulated-random.ts"
+
+interface Subject {
+  readonly disk: Disk
+  /** An empty directory. */
+  readonly at: string
+  /** Waits for the call of `done`. */
+  finish<T>(start: (done: (error: DiskError | null, value?: T) => void) => void): Promise<{ error: DiskError | null; value: T | undefined }>
+}
+
+const made: string[] = []
+afterAll(() => {
+  for (const directory of made) fs.rmSync(directory, { recursive: true, force: true })
+})
+
+function temporaryDirectory(): string {
+  const directory = fs.mkdtempSync(path.join(os.tmpdir(), "belvedere-disk-"))
+  made.push(directory)
+  return directory
+}
+
+function real(): Subject {
+  return {
+    disk: new RealDisk(),
+    at: temporaryDirectory(),
+    finish: (start) => new Promise((resolve) => start((error, value) => resolve({ error, value }))),
+  }
+}
+
+function simulated(): Subject & { readonly clock: SimulatedClock; readonly disk: SimulatedDisk } {
+  const clock = new SimulatedClock()
+  const disk = new SimulatedDisk({ clock })
+  disk.makeDirectory("/data")
+  return {
+    clock, disk, at: "/data",
+    async finish(start) {
+      let result: { error: DiskError | null; value: undefined } | null = null
+      start((error, value) => {
+        result = { error, value: value as undefined }
+      })
+      expect(result).toBeNull()
+      await clock.run(() => result !== null)
+      return result as unknown as { error: DiskError | null; value: undefined }
+    },
+  }
+}
+
+function write(disk: Disk, at: string, text: string): void {
+  const file = disk.appendFile(at)
+  file.write(Buffer.from(text))
+  file.close()
+}
+
+function read(disk: Disk, at: string): string {
+  const file = disk.readFile(at)
+  const into = Buffer.alloc(file.size)
+  expect(file.readNow(into, 0)).toBe(file.size)
+  file.close()
+  return into.toString()
+}
+
+function codeOf(fn: () => unknown): string {
+  try {
+    fn()
+  } catch (error) {
+    if (error instanceof DiskError) return error.code
+    throw error
+  }
+  return "none"
+}
+
+describe.each([["real", real], ["simulated", simulated]] as const)("%s disk", (_name, create) => {
+  it("appends, and takes the bytes before it returns", () => {
+    const { disk, at } = create()
+    const file = disk.appendFile(`${at}/log`)
+    const bytes = Buffer.from("one")
+    file.write(bytes)
+    bytes.fill(0)
+    file.write(Buffer.from(" two"))
+    expect(file.size).toBe(7)
+    expect(read(disk, `${at}/log`)).toBe("one two")
+    file.close()
+    const again = disk.appendFile(`${at}/log`)
+    expect(again.size).toBe(7)
+    again.write(new Uint8Array(0))
+    again.write(Buffer.from("!"))
+    expect(read(disk, `${at}/log`)).toBe("one two!")
+  })
+
+  it("cuts a file at opening, and fills up to a length beyond its end", () => {
+    const { disk, at } = create()
+    write(disk, `${at}/log`, "0123456789")
+    const file = disk.appendFile(`${at}/log`, { truncateTo: 4 })
+    expect(file.size).toBe(4)
+    file.write(Buffer.from("x"))
+    expect(read(disk, `${at}/log`)).toBe("0123x")
+    expect(disk.appendFile(`${at}/log`, { truncateTo: 7 }).size).toBe(7)
+    expect(read(disk, `${at}/log`)).toBe("0123x\0\0")
+  })
+
+  it("reads parts, and fewer bytes at the end only", async () => {
+    const { disk, at, finish } = create()
+    write(disk, `${at}/file`, "0123456789")
+    const file = disk.readFile(`${at}/file`)
+    for (const [from, size, expected] of [[0, 4, "0123"], [6, 4, "6789"], [8, 4, "89"], [10, 4, ""], [99, 4, ""], [3, 0, ""]] as const) {
+      const now = Buffer.alloc(size, "?")
+      const count = file.readNow(now, from)
+      expect(now.toString("latin1", 0, count)).toBe(expected)
+      const later = Buffer.alloc(size, "?")
+      const { error, value } = await finish<number>((done) => file.read(later, from, done))
+      expect(error).toBeNull()
+      expect(later.toString("latin1", 0, value)).toBe(expected)
+      expect(later.toString("latin1", value)).toBe("?".repeat(size - expected.length))
+    }
+    expect(file.size).toBe(10)
+  })
+
+  it("reads what is appended while it is open", () => {
+    const { disk, at } = create()
+    write(disk, `${at}/file`, "ab")
+    const file = disk.readFile(`${at}/file`)
+    write(disk, `${at}/file`, "cd")
+    const into = Buffer.alloc(4)
+    expect(file.readNow(into, 0)).toBe(4)
+    expect(into.toString()).toBe("abcd")
+  })
+
+  it("finishes reads and syncs that were under way when the file was closed", async () => {
+    const { disk, at, finish } = create()
+    write(disk, `${at}/file`, "0123456789")
+    const readable = disk.readFile(`${at}/file`)
+    const into = Buffer.alloc(4)
+    const reading = await finish<number>((done) => {
+      readable.read(into, 2, done)
+      readable.close()
+      readable.close()
+    })
+    expect(reading).toEqual({ error: null, value: 4 })
+    expect(into.toString()).toBe("2345")
+    const appendable = disk.appendFile(`${at}/file`)
+    const { error } = await finish((done) => {
+      appendable.sync(done)
+      appendable.close()
+    })
+    expect(error).toBeNull()
+    expect(() => appendable.write(Buffer.from("x"))).toThrow("is open")
+    expect(() => readable.readNow(into, 0)).toThrow("is open")
+    expect(() => appendable.sync(() => {})).toThrow("is open")
+  })
+
+  it("syncs files and directories", async () => {
+    const { disk, at, finish } = create()
+    const file = disk.appendFile(`${at}/log`)
+    file.write(Buffer.alloc(10_000))
+    expect((await finish((done) => file.sync(done))).error).toBeNull()
+    expect((await finish((done) => disk.syncDirectory(at, done))).error).toBeNull()
+    expect((await finish((done) => disk.syncDirectory(`${at}/none`, done))).error).toMatchObject({ name: "DiskError", code: "ENOENT" })
+  })
+
+  it("lists names in order", () => {
+    const { disk, at } = create()
+    for (const name of ["b", "a", "10", "9", "B"]) write(disk, `${at}/${name}`, "")
+    disk.makeDirectory(`${at}/c/d`)
+    expect(disk.list(at)).toEqual(["10", "9", "B", "a", "b", "c"])
+    expect(disk.list(`${at}/c`)).toEqual(["d"])
+  })
+
+  it("makes directories with parents, again and again", () => {
+    const { disk, at } = create()
+    disk.makeDirectory(`${at}/a/b/c`)
+    disk.makeDirectory(`${at}/a/b/c`)
+    disk.makeDirectory(`${at}/a/b/c/`)
+    expect(disk.exists(`${at}/a/b/c`)).toBe(true)
+    write(disk, `${at}/file`, "x")
+    expect(codeOf(() => disk.makeDirectory(`${at}/file`))).toBe("EEXIST")
+  })
+
+  it("renames over an existing file", () => {
+    const { disk, at } = create()
+    write(disk, `${at}/a`, "new")
+    write(disk, `${at}/b`, "old")
+    const open = disk.readFile(`${at}/b`)
+    disk.rename(`${at}/a`, `${at}/b`)
+    expect(disk.list(at)).toEqual(["b"])
+    expect(read(disk, `${at}/b`)).toBe("new")
+    // Who has the old file open still reads it.
+    const into = Buffer.alloc(3)
+    open.readNow(into, 0)
+    expect(into.toString()).toBe("old")
+  })
+
+  it("renames directories", () => {
+    const { disk, at } = create()
+    disk.makeDirectory(`${at}/a/sub`)
+    write(disk, `${at}/a/sub/file`, "x")
+    disk.rename(`${at}/a`, `${at}/b`)
+    expect(disk.list(at)).toEqual(["b"])
+    expect(read(disk, `${at}/b/sub/file`)).toBe("x")
+  })
+
+  it("links, and keeps the file while one name is left", () => {
+    const { disk, at } = create()
+    write(disk, `${at}/a`, "x")
+    disk.link(`${at}/a`, `${at}/b`)
+    write(disk, `${at}/a`, "y")
+    disk.remove(`${at}/a`)
+    expect(read(disk, `${at}/b`)).toBe("xy")
+    expect(disk.exists(`${at}/a`)).toBe(false)
+  })
+
+  it("removes trees, and nothing without complaint", () => {
+    const { disk, at } = create()
+    disk.makeDirectory(`${at}/a/b`)
+    write(disk, `${at}/a/b/c`, "x")
+    disk.removeTree(`${at}/a`)
+    disk.removeTree(`${at}/a`)
+    disk.removeTree(`${at}/none/at/all`)
+    expect(disk.list(at)).toEqual([])
+  })
+
+  it("names the error and the path", () => {
+    const { disk, at } = create()
+    write(disk, `${at}/file`, "x")
+    write(disk, `${at}/other`, "y")
+    disk.makeDirectory(`${at}/directory/full`)
+    expect(codeOf(() => disk.readFile(`${at}/none`))).toBe("ENOENT")
+    expect(codeOf(() => disk.readFile(`${at}/directory`))).toBe("EISDIR")
+    expect(codeOf(() => disk.appendFile(`${at}/none/file`))).toBe("ENOENT")
+    expect(codeOf(() => disk.appendFile(`${at}/directory`))).toBe("EISDIR")
+    expect(codeOf(() => disk.appendFile(`${at}/file/below`))).toBe("ENOTDIR")
+    expect(codeOf(() => disk.list(`${at}/none`))).toBe("ENOENT")
+    expect(codeOf(() => disk.list(`${at}/file`))).toBe("ENOTDIR")
+    expect(codeOf(() => disk.rename(`${at}/none`, `${at}/x`))).toBe("ENOENT")
+    expect(codeOf(() => disk.rename(`${at}/file`, `${at}/directory`))).toBe("EISDIR")
+    expect(codeOf(() => disk.rename(`${at}/directory`, `${at}/file`))).toBe("ENOTDIR")
+    expect(codeOf(() => disk.link(`${at}/file`, `${at}/other`))).toBe("EEXIST")
+    expect(codeOf(() => disk.link(`${at}/none`, `${at}/new`))).toBe("ENOENT")
+    expect(codeOf(() => disk.remove(`${at}/none`))).toBe("ENOENT")
+    expect(codeOf(() => disk.remove(`${at}/directory`))).toBe("EISDIR")
+    expect(disk.exists(`${at}/none`)).toBe(false)
+    expect(disk.exists(`${at}/file/below`)).toBe(false)
+    expect(() => disk.readFile(`${at}/none`)).toThrow(`${at}/none: ENOENT`)
+  })
+
+  it("gives a lock to one holder at a time", () => {
+    const { disk, at } = create()
+    const lock = disk.lock(`${at}/lock`)
+    expect(disk.exists(`${at}/lock`)).toBe(true)
+    expect(codeOf(() => disk.lock(`${at}/lock`))).toBe("EBUSY")
+    expect(() => disk.lock(`${at}/lock`)).toThrow(/held by process \d+/)
+    lock.release()
+    lock.release()
+    expect(disk.exists(`${at}/lock`)).toBe(false)
+    disk.lock(`${at}/lock`).release()
+    expect(disk.list(at)).toEqual([])
+  })
+})
+
+describe("real disk", () => {
+  it("holds the lock against another process while that lives, and takes it over when that is dead", async () => {
+    const at = temporaryDirectory()
+    const disk = new RealDisk()
+    const script = `import { RealDisk } from ${JSON.stringify(new URL("./real/real-disk.ts", import.meta.url).href)}
+      new RealDisk().lock(${JSON.stringify(`${at}/lock`)}); process.stdout.write("locked"); setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] })
+    await new Promise((resolve) => child.stdout.once("data", resolve))
+    expect(() => disk.lock(`${at}/lock`)).toThrow(`held by process ${child.pid}`)
+    const exited = new Promise((resolve) => child.once("exit", resolve))
+    child.kill("SIGKILL")
+    await exited
+    disk.lock(`${at}/lock`).release()
+    expect(disk.list(at)).toEqual([])
+  })
+
+  it.runIf(process.platform === "linux")("takes over the lock of an earlier process that had the id of a live one", () => {
+    const at = temporaryDirectory()
+    // This process lives, but has not started at that time; nor has anything in the machine's last life.
+    for (const text of [`${process.pid} 1 x\n`, `${process.pid} 12345 ${fs.readFileSync("/proc/sys/kernel/random/boot_id", "latin1")}`, "garbage", ""]) {
+      fs.writeFileSync(`${at}/lock`, text)
+      new RealDisk().lock(`${at}/lock`).release()
+    }
+    fs.writeFileSync(`${at}/lock`, `${process.pid} ? -\n`)
+    expect(codeOf(() => new RealDisk().lock(`${at}/lock`))).toBe("EBUSY")
+  })
+
+  it("takes over although somebody died while taking over", () => {
+    const at = temporaryDirectory()
+    fs.writeFileSync(`${at}/lock`, "999999999 1 x\n")
+    fs.writeFileSync(`${at}/lock.takeover`, "999999998 1 x\n")
+    new RealDisk().lock(`${at}/lock`).release()
+    expect(fs.readdirSync(at)).toEqual([])
+  })
+})
+
+describe("simulated disk: the process is killed", () => {
+  it("keeps everything written, and ends handles, locks and callbacks", async () => {
+    const { disk, at, clock } = simulated()
+    const file = disk.appendFile(`${at}/log`)
+    const lock = disk.lock(`${at}/lock`)
+    file.write(Buffer.from("written"))
+    let called = 0
+    file.sync(() => called++)
+    disk.syncDirectory(at, () => called++)
+    disk.readFile(`${at}/log`).read(Buffer.alloc(3), 0, () => called++)
+    disk.kill()
+    await clock.run(100)
+    expect(called).toBe(0)
+    expect(read(disk, `${at}/log`)).toBe("written")
+    expect(() => file.write(Buffer.from("x"))).toThrow(SimulatedCrash)
+    lock.release()
+    expect(disk.exists(`${at}/lock`)).toBe(true)
+    disk.lock(`${at}/lock`)
+    expect(codeOf(() => disk.lock(`${at}/lock`))).toBe("EBUSY")
+  })
+})
+
+/** The outcomes of many power losses of the same history. */
+async function outcomes(history: (subject: ReturnType<typeof simulated>) => Promise<void>, look: (disk: SimulatedDisk) => string): Promise<Set<string>> {
+  const seen = new Set<string>()
+  for (let seed = 0; seed < 200; seed++) {
+    const subject = simulated()
+    await subject.finish((done) => subject.disk.syncDirectory("/", done))
+    await history(subject)
+    subject.disk.powerLoss(new SimulatedRandom(seed))
+    seen.add(look(subject.disk))
+    // What a power loss has left is safe against the next one.
+    const left = look(subject.disk)
+    subject.disk.powerLoss(new SimulatedRandom(seed + 1))
+    expect(look(subject.disk)).toBe(left)
+  }
+  return seen
+}
+
+function look(disk: SimulatedDisk): string {
+  return disk.list("/data").map((name) => `${name}=${disk.contents(`/data/${name}`).toString("latin1")}`).join(" ")
+}
+
+describe("simulated disk: the machine loses power", () => {
+  it("keeps what was synced, content and name", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      const file = disk.appendFile("/data/log")
+      file.write(Buffer.from("safe"))
+      await finish((done) => file.sync(done))
+      await finish((done) => disk.syncDirectory("/data", done))
+    }, look)
+    expect(seen).toEqual(new Set(["log=safe"]))
+  })
+
+  it("loses the name of a synced file whose directory was not", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      const file = disk.appendFile("/data/log")
+      file.write(Buffer.from("safe"))
+      await finish((done) => file.sync(done))
+    }, look)
+    expect(seen).toEqual(new Set(["", "log=safe"]))
+  })
+
+  it("keeps any part of what was appended since the sync, and the bytes of it may be wrong", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      const file = disk.appendFile("/data/log")
+      file.write(Buffer.from("safe"))
+      await finish((done) => file.sync(done))
+      await finish((done) => disk.syncDirectory("/data", done))
+      file.write(Buffer.from("123"))
+      file.write(Buffer.from("456"))
+    }, look)
+    for (const outcome of ["log=safe", "log=safe1", "log=safe12345", "log=safe123456", "log=safe\0\0\0"]) expect(seen).toContain(outcome)
+    for (const outcome of seen) expect(outcome.startsWith("log=safe") && outcome.length <= "log=safe123456".length).toBe(true)
+  })
+
+  it("makes safe what was written before the sync began, not what came after", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      const file = disk.appendFile("/data/log")
+      await finish((done) => disk.syncDirectory("/data", done))
+      file.write(Buffer.from("before"))
+      await finish((done) => {
+        file.sync(done)
+        file.write(Buffer.from("after"))
+      })
+    }, look)
+    expect(seen).toContain("log=before")
+    expect(seen).toContain("log=beforeafter")
+    for (const outcome of seen) expect(outcome.startsWith("log=before")).toBe(true)
+  })
+
+  it("may undo a cut, and never keeps both the cut tail and what came instead", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      write(disk, "/data/log", "0123456789")
+      const file = disk.appendFile("/data/log")
+      await finish((done) => file.sync(done))
+      await finish((done) => disk.syncDirectory("/data", done))
+      disk.appendFile("/data/log", { truncateTo: 6 })
+      disk.appendFile("/data/log", { truncateTo: 4 }).write(Buffer.from("new"))
+    }, look)
+    expect(seen).toContain("log=0123456789")
+    expect(seen).toContain("log=0123")
+    expect(seen).toContain("log=0123new")
+    for (const outcome of seen) expect(outcome === "log=0123456789" || outcome.length <= "log=0123new".length).toBe(true)
+  })
+
+  it("does a rename as a whole or not at all", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      write(disk, "/data/current", "old")
+      write(disk, "/data/draft", "new")
+      const files = ["current", "draft"].map((name) => disk.appendFile(`/data/${name}`))
+      for (const file of files) await finish((done) => file.sync(done))
+      await finish((done) => disk.syncDirectory("/data", done))
+      disk.rename("/data/draft", "/data/current")
+    }, look)
+    expect(seen).toEqual(new Set(["current=old draft=new", "current=new"]))
+  })
+
+  it("brings back a removed name that was not synced away, and loses unsynced names one by one", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      write(disk, "/data/a", "")
+      await finish((done) => disk.syncDirectory("/data", done))
+      disk.remove("/data/a")
+      write(disk, "/data/b", "")
+    }, look)
+    expect(seen).toEqual(new Set(["", "a=", "b=", "a= b="]))
+  })
+
+  it("keeps an operation only with those before it on the same name", async () => {
+    const seen = await outcomes(async ({ disk }) => {
+      write(disk, "/data/a", "")
+      disk.rename("/data/a", "/data/b")
+      disk.rename("/data/b", "/data/c")
+    }, look)
+    expect(seen).toEqual(new Set(["", "a=", "b=", "c="]))
+  })
+
+  it("makes safe with a directory what its changes build on elsewhere", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      disk.makeDirectory("/tmp")
+      await finish((done) => disk.syncDirectory("/", done))
+      disk.appendFile("/tmp/a").close()
+      disk.rename("/tmp/a", "/data/a")
+      await finish((done) => disk.syncDirectory("/data", done))
+    }, (disk) => `${look(disk)} | ${disk.list("/tmp").join(" ")}`)
+    expect(seen).toEqual(new Set(["a= | "]))
+  })
+
+  it("loses a directory that its parent was not synced for, with all that is in it", async () => {
+    const seen = await outcomes(async ({ disk, finish }) => {
+      disk.makeDirectory("/data/sub")
+      disk.appendFile("/data/sub/a").close()
+      await finish((done) => disk.syncDirectory("/data/sub", done))
+    }, (disk) => (disk.exists("/data/sub") ? disk.list("/data/sub").join(" ") : "gone"))
+    expect(seen).toEqual(new Set(["gone", "a"]))
+  })
+
+  it("never loses a byte that was synced, whatever was done (law)", async () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("write"), size: fc.integer({ min: 0, max: 1500 }) }),
+      fc.record({ kind: fc.constant("sync") }),
+      fc.record({ kind: fc.constant("reopen") }),
+    )
+    await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 12 }), fc.integer(), async (steps, seed) => {
+      const { disk, finish } = simulated()
+      let file = disk.appendFile("/data/log")
+      await finish((done) => disk.syncDirectory("/data", done))
+      await finish((done) => disk.syncDirectory("/", done))
+      let written = Buffer.alloc(0)
+      let safe = 0
+      for (const next of steps) {
+        if (next.kind === "sync") {
+          await finish((done) => file.sync(done))
+          safe = written.length
+        } else if (next.kind === "reopen") {
+          file.close()
+          file = disk.appendFile("/data/log")
+        } else {
+          const bytes = Buffer.alloc((next as { size: number }).size, written.length % 251)
+          file.write(bytes)
+          written = Buffer.concat([written, bytes])
+        }
+      }
+      disk.powerLoss(new SimulatedRandom(seed))
+      const left = disk.contents("/data/log")
+      expect(left.length).toBeGreaterThanOrEqual(safe)
+      expect(left.length).toBeLessThanOrEqual(written.length)
+      expect(left.subarray(0, safe).equals(written.subarray(0, safe))).toBe(true)
+    }), { numRuns: 150 })
+  })
+})
+
+describe("simulated disk: faults", () => {
+  it("refuses the next operation of a kind, once", async () => {
+    const { disk, at, finish } = simulated()
+    const file = disk.appendFile(`${at}/log`)
+    disk.failNext("write", "EIO")
+    disk.failNext("sync", "EIO")
+    disk.failNext("rename", "EACCES", "other")
+    expect(codeOf(() => file.write(Buffer.from("x")))).toBe("EIO")
+    file.write(Buffer.from("y"))
+    expect(read(disk, `${at}/log`)).toBe("y")
+    expect((await finish((done) => file.sync(done))).error?.code).toBe("EIO")
+    expect((await finish((done) => file.sync(done))).error).toBeNull()
+    disk.rename(`${at}/log`, `${at}/new`)
+    expect(codeOf(() => disk.rename(`${at}/new`, `${at}/other`))).toBe("EACCES")
+  })
+
+  it("does not make safe what a failed sync was to", async () => {
+    const { disk, at, finish } = simulated()
+    const file = disk.appendFile(`${at}/log`)
+    await finish((done) => disk.syncDirectory(at, done))
+    await finish((done) => disk.syncDirectory("/", done))
+    file.write(Buffer.from("data"))
+    disk.failNext("sync", "EIO")
+    await finish((done) => file.sync(done))
+    const lengths = new Set<number>()
+    for (let seed = 0; seed < 20; seed++) {
+      disk.powerLoss(new SimulatedRandom(seed))
+      lengths.add(disk.contents(`${at}/log`).length)
+    }
+    expect(Math.min(...lengths)).toBeLessThan(4)
+  })
+
+  it("fills up: takes what fits and throws ENOSPC", () => {
+    const { disk, at } = simulated()
+    disk.capacityBytes = 5
+    const file = disk.appendFile(`${at}/log`)
+    file.write(Buffer.from("abc"))
+    expect(codeOf(() => file.write(Buffer.from("defg")))).toBe("ENOSPC")
+    expect(file.size).toBe(5)
+    disk.remove(`${at}/log`)
+    disk.appendFile(`${at}/new`).write(Buffer.from("abcde"))
+  })
+
+  it("flips a bit", () => {
+    const { disk, at } = simulated()
+    write(disk, `${at}/log`, "abc")
+    disk.corrupt(`${at}/log`, 1)
+    expect(read(disk, `${at}/log`)).toBe("acc")
+  })
+
+  it("crashes inside any operation, after which nothing of the process does anything", async () => {
+    const names = new Set<string>()
+    for (let number = 1; number <= 6; number++) {
+      const clock = new SimulatedClock()
+      const disk = new SimulatedDisk({ clock, random: new SimulatedRandom(number) })
+      let crashes = 0
+      let called = 0
+      disk.onCrash = () => crashes++
+      disk.crashAt(number)
+      const done: DiskDone = () => called++
+      expect(() => {
+        disk.makeDirectory("/data")
+        const file = disk.appendFile("/data/a")
+        file.write(Buffer.from("0123456789"))
+        file.sync(done)
+        disk.rename("/data/a", "/data/b")
+        disk.syncDirectory("/data", done)
+      }).toThrow(SimulatedCrash)
+      expect(crashes).toBe(1)
+      expect(() => disk.list("/")).toThrow(SimulatedCrash)
+      expect(() => disk.exists("/")).toThrow(SimulatedCrash)
+      await clock.run(100)
+      expect(called).toBe(0)
+      disk.kill()
+      names.add(disk.exists("/data") ? disk.list("/data").map((name) => `${name}${disk.contents(`/data/${name}`).length < 10 ? " torn" : ""}`).join() : "none")
+    }
+    expect(names).toEqual(new Set(["none", "", "a torn", "a", "b"]))
+  })
+
+  it("shows every operation before it happens, and can say their order", () => {
+    const clock = new SimulatedClock()
+    const disk = new SimulatedDisk({ clock, keepOperations: true })
+    const numbers: number[] = []
+    disk.onOperation = ({ number, kind, path: at }) => {
+      numbers.push(number)
+      if (kind === "remove") throw new DiskError("EROFS", at, kind)
+    }
+    disk.makeDirectory("/d")
+    write(disk, "/d/a", "x")
+    disk.rename("/d/a", "/d/b")
+    expect(codeOf(() => disk.remove("/d/b"))).toBe("EROFS")
+    disk.syncDirectory("/d", () => {})
+    expect(disk.operations).toEqual(["makeDirectory /d", "appendFile /d/a", "write /d/a", "rename /d/a -> /d/b", "remove /d/b", "syncDirectory /d"])
+    expect(numbers).toEqual([1, 2, 3, 4, 5, 6])
+  })
+})
