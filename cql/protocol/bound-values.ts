@@ -3,6 +3,7 @@
 import { Buffer } from "../../runtime/pure.ts"
 import { ProtocolError } from "../errors.ts"
 import type { BoundValues } from "../request.ts"
+import { readInt32 } from "./frame.ts"
 import { type BodyReader, notEnoughBytes } from "./primitives.ts"
 import { hasUnsetValues } from "./version.ts"
 
@@ -45,7 +46,7 @@ export class PooledValues implements BoundValues {
     let at = body.at
     for (let i = 0; i < count; i++) {
       if (end - at < 4) notEnoughBytes("the 4 bytes length of a value")
-      const size = ((buffer[at] as number) << 24) | ((buffer[at + 1] as number) << 16) | ((buffer[at + 2] as number) << 8) | (buffer[at + 3] as number)
+      const size = readInt32(buffer, at)
       at += 4
       offsets[i] = at
       if (size >= 0) {

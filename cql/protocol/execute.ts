@@ -1,5 +1,6 @@
 // EXECUTE: <id>[<result_metadata_id>]<query_parameters>. Both ids are [short bytes], the second only in v5.
 import type { Buffer } from "../../runtime/pure.ts"
+import { readInt32 } from "./frame.ts"
 import type { BodyReader } from "./primitives.ts"
 import type { PooledQueryOptions } from "./query-options.ts"
 import { hasResultMetadataId } from "./version.ts"
@@ -18,10 +19,10 @@ export class IdTexts {
   /** The latin1 text of `buffer[at, at + size)`. */
   text(buffer: Buffer, at: number, size: number): string {
     if (size !== ID_SIZE) return buffer.toString("latin1", at, at + size)
-    const a = buffer.readInt32BE(at)
-    const b = buffer.readInt32BE(at + 4)
-    const c = buffer.readInt32BE(at + 8)
-    const d = buffer.readInt32BE(at + 12)
+    const a = readInt32(buffer, at)
+    const b = readInt32(buffer, at + 4)
+    const c = readInt32(buffer, at + 8)
+    const d = readInt32(buffer, at + 12)
     const slot = d & (SLOTS - 1)
     const words = this.#words
     const base = slot * 4

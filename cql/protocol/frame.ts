@@ -43,7 +43,7 @@ export function frameSize(bytes: Buffer, at: number, end: number): number {
   const version = (bytes[at] as number) & 0x7f
   if (!isSupportedVersion(version)) failVersion(bytes, at, version)
   if (available < FRAME_HEADER_SIZE) return 0
-  const length = bytes.readInt32BE(at + 5)
+  const length = readInt32(bytes, at + 5)
   if (length < 0) {
     throw new FatalProtocolError("Invalid value for envelope header body length field: " + length, frameStream(bytes, at), version)
   }
@@ -84,5 +84,17 @@ function beginShortFrame(out: ByteWriter, version: number, flags: number, stream
 export function endFrame(out: ByteWriter, start: number): void {
   const buffer = out.buffer
   const headerSize = hasShortHeader((buffer[start] as number) & 0x7f) ? FRAME_HEADER_SIZE - 1 : FRAME_HEADER_SIZE
-  buffer.writeInt32BE(out.length - start - headerSize, start + headerSize - 4)
+  writeInt32(buffer, start + headerSize - 4, out.length - start - headerSize)
+}
+
+/** As `Buffer.readInt32BE`, without its checks of arguments: for the few places that every request passes. */
+export function readInt32(bytes: Buffer, at: number): number {
+  return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
+}
+/** As `Buffer.writeInt32BE`. REQUIRES: there is room. */
+export function writeInt32(bytes: Buffer, at: number, value: number): void {
+  bytes[at] = value >> 24
+  bytes[at + 1] = value >> 16
+  bytes[at + 2] = value >> 8
+  bytes[at + 3] = value
 }

@@ -5,6 +5,7 @@
 import { assert, Buffer } from "../../runtime/pure.ts"
 import type { ByteWriter } from "../../data/bytes.ts"
 import { ProtocolError } from "../errors.ts"
+import { readInt32 } from "./frame.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 const MAX_STRING_BYTES = 0xffff
@@ -42,8 +43,7 @@ export class BodyReader {
     const at = this.at
     if (this.end - at < 4) notEnoughBytes(what)
     this.at = at + 4
-    const buffer = this.buffer
-    return ((buffer[at] as number) << 24) | ((buffer[at + 1] as number) << 16) | ((buffer[at + 2] as number) << 8) | (buffer[at + 3] as number)
+    return readInt32(this.buffer, at)
   }
   /** Moves past `size` bytes and returns where they start. */
   take(size: number, what: string): number {

@@ -1,12 +1,14 @@
 // A RESULT begins with an [int] that says what follows (section 4.2.5).
 import type { ByteWriter } from "../../data/bytes.ts"
+import { writeInt32 } from "./frame.ts"
 import { writeString } from "./primitives.ts"
 
 export const RESULT_KIND = { void: 1, rows: 2, setKeyspace: 3, prepared: 4, schemaChange: 5 } as const
 
 /** Nothing to tell. */
 export function encodeVoid(out: ByteWriter): void {
-  out.int32(RESULT_KIND.void)
+  const at = out.grow(4)
+  writeInt32(out.buffer, at, RESULT_KIND.void)
 }
 
 /** The answer to USE. */

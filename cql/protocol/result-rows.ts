@@ -5,9 +5,10 @@
 //
 // The column part is encoded once for each result metadata and protocol version and then copied; rows arrive as bytes.
 // NO_METADATA goes out only when the client asked with SKIP_METADATA: there are drivers that cannot read it otherwise.
-import type { Buffer } from "../../runtime/pure.ts"
+import { Buffer } from "../../runtime/pure.ts"
 import { ByteWriter } from "../../data/bytes.ts"
 import type { ColumnSpecification, ResultMetadata } from "../metadata.ts"
+import { writeInt32 } from "./frame.ts"
 import { writeBytes, writeShortBytes, writeString } from "./primitives.ts"
 import { RESULT_KIND } from "./result-kind.ts"
 import { writeTypeOption } from "./type-option.ts"
@@ -20,6 +21,8 @@ export interface EncodedColumns {
   readonly flags: number
   readonly bytes: Buffer
 }
+
+const NO_COLUMNS: EncodedColumns = { flags: METADATA_FLAG.noMetadata, bytes: Buffer.alloc(0) }
 
 export function encodeColumns(columns: readonly ColumnSpecification[], version: number): EncodedColumns {
   const out = new ByteWriter(64)
@@ -62,16 +65,17 @@ export function writeResultMetadata(
 ): void {
   const changed = metadataChanged && hasResultMetadataId(version)
   const skip = skipMetadata && !changed
-  const columns = cache.get(metadata, version)
-  out.int32(
-    (skip ? METADATA_FLAG.noMetadata : columns.flags) |
-      (pagingState === null ? 0 : METADATA_FLAG.hasMorePages) |
-      (changed ? METADATA_FLAG.metadataChanged : 0),
-  )
-  out.int32(metadata.columns.length)
+  const columns = skip ? NO_COLUMNS : cache.get(metadata, version)
+  const at = out.grow(8)
+  const { buffer } = out
+  writeInt32(buffer, at, columns.flags | (pagingState === null ? 0 : METADATA_FLAG.hasMorePages) | (changed ? METADATA_FLAG.metadataChanged : 0))
+  writeInt32(buffer, at + 4, metadata.columns.length)
   if (pagingState !== null) writeBytes(out, pagingState)
   if (changed) writeShortBytes(out, metadata.id)
-  if (!skip) out.copy(columns.bytes, 0, columns.bytes.length)
+  if (!skip) {
+    const columnsAt = out.grow(columns.bytes.length)
+    columns.bytes.copy(out.buffer, columnsAt)
+  }
 }
 
 /** `rows`: `count` rows of [bytes] values. */
@@ -79,8 +83,10 @@ export function encodeRows(
   out: ByteWriter, version: number, cache: ColumnsCache, metadata: ResultMetadata,
   skipMetadata: boolean, metadataChanged: boolean, pagingState: Buffer | null, count: number, rows: Buffer,
 ): void {
-  out.int32(RESULT_KIND.rows)
+  const at = out.grow(4)
+  writeInt32(out.buffer, at, RESULT_KIND.rows)
   writeResultMetadata(out, version, cache, metadata, skipMetadata, metadataChanged, pagingState)
-  out.int32(count)
-  out.copy(rows, 0, rows.length)
+  const countAt = out.grow(4 + rows.length)
+  writeInt32(out.buffer, countAt, count)
+  rows.copy(out.buffer, countAt + 4)
 }
