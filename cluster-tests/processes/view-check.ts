@@ -7,8 +7,7 @@ export type Rows = Map<string, string>
 export async function readAll(client: Client, query: string, key: readonly string[]): Promise<Rows> {
   const rows: Rows = new Map()
   const stream = client.stream(query, [], { prepare: true, consistency: types.consistencies.all, fetchSize: 5000, autoPage: true })
-  for await (const row of stream) {
-    const record = row as types.Row
+  for await (const record of stream as unknown as AsyncIterable<types.Row>) {
     const name = JSON.stringify(key.map((column) => String(record[column])))
     if (rows.has(name)) throw new Error(`${query}: ${name} came twice`)
     const others = record.keys().filter((column) => !key.includes(column)).sort()
@@ -38,8 +37,7 @@ export async function expectedView(client: Client, table: string, column: string
   const columns = [...new Set(["id", column, ...selected])]
   const rows: Rows = new Map()
   const stream = client.stream(`SELECT ${columns.join(", ")} FROM ${table}`, [], { prepare: true, consistency: types.consistencies.all, fetchSize: 5000, autoPage: true })
-  for await (const row of stream) {
-    const record = row as types.Row
+  for await (const record of stream as unknown as AsyncIterable<types.Row>) {
     if (record[column] === null) continue
     const others = columns.filter((name) => name !== "id" && name !== column).sort()
     rows.set(JSON.stringify([String(record[column]), String(record["id"])]), JSON.stringify(others.map((name) => [name, record[name] === null ? null : String(record[name])])))
