@@ -1,10 +1,9 @@
 import { expect, test } from "vitest"
-import type { Snapshot } from "../../coordinator/cluster-metadata.ts"
+import { buildSnapshot, emptyState } from "../../coordinator/snapshot.ts"
 import { ByteReader } from "../../data/bytes.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import { partitionKeyValues } from "../../data/partition-key.ts"
 import { NO_LIMIT } from "../../data/read-command.ts"
-import { resolveSchema } from "../../data/resolve-schema.ts"
 import { decodeClustering, decodeRow } from "../../data/row-format.ts"
 import type { NodeDescriptor } from "../../data/topology.ts"
 import { FULL_RANGE } from "../../data/token.ts"
@@ -23,12 +22,7 @@ function node(number: number, over: Partial<NodeDescriptor> = {}): NodeDescripto
 }
 
 function source(nodes: readonly NodeDescriptor[], over: Partial<SystemSource> = {}): SystemSource {
-  const schemaDescriptor = { keyspaces: [], nextTableId: 1000 }
-  const snapshot: Snapshot = {
-    epoch: 1, clusterName: "Test Cluster", schemaEpoch: 1, schemaDescriptor, schema: resolveSchema(schemaDescriptor, systemKeyspaces()),
-    nodes: new Map(nodes.map((each) => [each.node, each])), viewBuilds: new Map(),
-    placement: () => ({ read: [], write: [], pending: [], since: 0 }), ranges: () => [],
-  }
+  const snapshot = buildSnapshot({ ...emptyState("Test Cluster"), nodes }, systemKeyspaces(), null)
   return {
     snapshot: () => snapshot, self: 1, liveness: { isAlive: () => true }, generation: 1234, clients: () => [], settings: () => [],
     stats: () => ({ memtableRows: 0, memtableBytes: 0, sstables: 0, diskBytes: 0 }), ...over,

@@ -1,0 +1,79 @@
+// The WHERE clause of CREATE MATERIALIZED VIEW: every column of the view's key must be restricted, other columns only by
+// IS NOT NULL. What goes beyond IS NOT NULL becomes a filter of the view.
+import type { ColumnSchema, Schema, TableSchema, ViewFilter } from "../../data/schema.ts"
+import { InvalidRequestError } from "../errors.ts"
+import type { CreateViewStatement } from "../language/ast-schema.ts"
+import { BindVariables } from "./bind-variables.ts"
+import { compileTerm } from "./compile-term.ts"
+import { type ViewRelation, relationText } from "./schema-term-text.ts"
+import { columnReceiver } from "./term.ts"
+
+export interface ViewWhere {
+  readonly text: string
+  /** Names of columns that are compared with a value. */
+  readonly filtered: ReadonlySet<string>
+  readonly filters: readonly ViewFilter[]
+}
+
+/** `keyColumns`: names of the view's primary key columns. Throws InvalidRequestError. */
+export function viewWhere(statement: CreateViewStatement, base: TableSchema, keyColumns: readonly string[], schema: Schema, nowMicros: number): ViewWhere {
+  const relations = statement.where.map((relation) => checkedRelation(statement, relation))
+  const filters: ViewFilter[] = []
+  const filtered = new Set<string>()
+  const restricted = new Set<string>()
+  for (const relation of relations) {
+    const column = base.columnByName.get(relation.column)
+    if (column === undefined) throw new InvalidRequestError(`Undefined column name ${relation.column} in table ${base.keyspace}.${base.name}`)
+    restricted.add(column.name)
+    if (relation.kind === "isNotNull") continue
+    filtered.add(column.name)
+    filters.push(viewFilter(relation, base, column, schema, nowMicros))
+  }
+  const open = keyColumns.filter((name) => !restricted.has(name))
+  if (open.length > 0) throw new InvalidRequestError(`Primary key columns ${open.join(", ")} must be restricted with 'IS NOT NULL' or otherwise`)
+  const illegal = [...filtered].filter((name) => !keyColumns.includes(name))
+  if (illegal.length > 0) {
+    throw new InvalidRequestError(`Non-primary key columns can only be restricted with 'IS NOT NULL' (got: ${illegal.join(",")} restricted illegally)`)
+  }
+  return { text: relations.map(relationText).join(" AND "), filtered, filters }
+}
+
+function checkedRelation(statement: CreateViewStatement, relation: CreateViewStatement["where"][number]): ViewRelation {
+  switch (relation.kind) {
+    case "comparison":
+    case "isNotNull":
+      return relation
+    case "token":
+      throw new InvalidRequestError("Cannot use token relation when defining a materialized view")
+    case "customIndex":
+      throw new InvalidRequestError(`WHERE clause for materialized view '${statement.view.name}' cannot contain custom index expressions`)
+    case "in":
+    case "contains":
+    case "like":
+    case "element":
+    case "tupleComparison":
+    case "tupleIn":
+      throw new InvalidRequestError("The WHERE clause of a materialized view can only compare single columns with =, <, <=, > and >=, or say IS NOT NULL")
+  }
+}
+
+function viewFilter(
+  relation: Extract<ViewRelation, { kind: "comparison" }>, base: TableSchema, column: ColumnSchema, schema: Schema, nowMicros: number,
+): ViewFilter {
+  const { operator } = relation
+  if (operator === "!=") throw new InvalidRequestError(`Unsupported "!=" relation on column ${column.name}`)
+  const term = compileTerm(relation.value, columnReceiver(base, column), {
+    schema,
+    keyspace: base.keyspace,
+    table: base,
+    variables: new BindVariables(),
+    functions: { nowMicros: () => nowMicros, randomBytes: notConstant },
+  })
+  if (term.constant === undefined) return notConstant()
+  if (term.constant === null) throw new InvalidRequestError(`Invalid null value in condition for column ${column.name}`)
+  return { column: column.id, operator, value: term.constant.toString("base64") }
+}
+
+function notConstant(): never {
+  throw new InvalidRequestError("The WHERE clause of a materialized view can only compare columns with constants")
+}
