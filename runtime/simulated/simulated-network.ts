@@ -180,7 +180,7 @@ export class SimulatedHub {
   /** Calls `done` once for each time the network delivers, once or twice, or once with false when it loses the message. */
   transport(from: NodeId, to: NodeId, done: (isDelivered: boolean) => void): void {
     const { dropRate, duplicateRate, delayMinMs, delayMaxMs } = this.conditionsOf(from, to)
-    const isDropped = this.random.float() < dropRate
+    const isDropped = this.random.float() < dropRate || this.pair(from, to).isCut
     const copies = !isDropped && this.random.float() < duplicateRate ? 2 : 1
     for (let copy = 0; copy < copies; copy++) {
       const delayMs = delayMinMs + this.random.float() * (delayMaxMs - delayMinMs)
