@@ -49,7 +49,7 @@ export interface Row {
   readonly deletion: Deletion | null
   /** By column id. */
   readonly complexDeletions: readonly ComplexDeletion[]
-  /** By column id, then path as unsigned bytes (list paths are timeuuids and compare as such; see reconcile.ts). */
+  /** By column id, then path as unsigned bytes. */
   readonly cells: readonly Cell[]
 }
 

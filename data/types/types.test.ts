@@ -52,11 +52,11 @@ const COMPOSITES: readonly (readonly [string, CqlType, fc.Arbitrary<CqlValue>])[
   ["list<varint>", { kind: "list", element: native("varint"), frozen: true }, fc.array(fc.bigInt())],
   ["set<int>", { kind: "set", element: native("int"), frozen: true }, fc.uniqueArray(fc.integer()).map((values) => values.toSorted((a, b) => a - b))],
   ["map<int, text>", map, fc.uniqueArray(fc.integer(), { maxLength: 5 }).map((keys) => new Map<CqlValue, CqlValue>(keys.toSorted((a, b) => a - b).map((key) => [key, `v${key}`])))],
-  ["tuple<int, text>", { kind: "tuple", elements: [native("int"), native("text")] }, fc.tuple(fc.option(fc.integer()), fc.option(fc.string()))],
+  ["tuple<int, text>", { kind: "tuple", elements: [native("int"), native("text")] }, fc.tuple(fc.option(fc.integer()), fc.option(fc.string())) as fc.Arbitrary<CqlValue>],
   ["udt", udt, fc.tuple(fc.option(fc.string()), fc.option(fc.integer())).map(([street, number]) => ({ street, Number: number }))],
   ["vector<float, 3>", { kind: "vector", element: native("float"), dimension: 3 }, fc.array(float32, { minLength: 3, maxLength: 3 })],
   ["vector<text, 2>", { kind: "vector", element: native("text"), dimension: 2 }, fc.array(fc.string(), { minLength: 2, maxLength: 2 })],
-  ["vector<vector<int, 2>, 2>", { kind: "vector", element: { kind: "vector", element: native("int"), dimension: 2 }, dimension: 2 }, fc.array(fc.array(fc.integer(), { minLength: 2, maxLength: 2 }), { minLength: 2, maxLength: 2 })],
+  ["vector<vector<int, 2>, 2>", { kind: "vector", element: { kind: "vector", element: native("int"), dimension: 2 }, dimension: 2 }, fc.array(fc.array(fc.integer(), { minLength: 2, maxLength: 2 }) as fc.Arbitrary<CqlValue>, { minLength: 2, maxLength: 2 })],
 ]
 const ALL = [...NATIVE_TYPE_NAMES.map((name) => [name, native(name), VALUES[name]] as const), ...COMPOSITES]
 
