@@ -11,6 +11,7 @@ import { CONSISTENCY, type Consistency, ReadFailureError, RequestError, Unavaila
 import type { RowSink } from "../data/local-store.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import { FLAG, itemFlags } from "../data/row-format.ts"
+import { rangeContains } from "../data/token.ts"
 import type { Placement } from "../data/topology.ts"
 import { type Maybe, assert, isPromise } from "../runtime/pure.ts"
 import type { ClusterView } from "./cluster-view.ts"
@@ -188,7 +189,9 @@ export class ReadPath implements TraceHolder {
     for (const { range, placement } of pieces) {
       const left = command.limit - counting.live
       if (left <= 0 || counting.isStopped) return
-      const part: ReadCommand = { ...command, target: { kind: "range", range }, limit: left }
+      const { after } = command
+      const goesOn = after !== null && rangeContains(range, after.token.high, after.token.low)
+      const part: ReadCommand = { ...command, target: { kind: "range", range }, limit: left, after: goesOn ? after : null }
       const { promise, resolve, reject } = Promise.withResolvers<void>()
       const completion: Completion = { done: (error) => (error === null ? resolve() : reject(error)) }
       if (this.#isEnough(command.table.keyspace, placement, consistency)) this.#readHere(part, consistency, counting, completion)

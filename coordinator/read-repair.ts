@@ -1,8 +1,9 @@
 // What a replica lacks of a merged partition, as a mutation for it.
 import { MutationWriter } from "../data/mutation.ts"
-import { compareDeletions, strongerDeletion } from "../data/range-tombstones.ts"
+import { compareDeletions } from "../data/range-tombstones.ts"
 import type { ReadCommand } from "../data/read-command.ts"
-import { CELL_KIND, type Cell, type Deletion, type Marker, type RangeTombstone, type Row } from "../data/row.ts"
+import { rowDifference } from "../data/reconcile.ts"
+import { CELL_KIND, type Deletion, type RangeTombstone, type Row } from "../data/row.ts"
 import type { NodeId } from "../runtime/network.ts"
 import { Buffer } from "../runtime/pure.ts"
 import type { MergedPartition, MergedRow } from "./merged-partition.ts"
@@ -58,33 +59,11 @@ function hasTombstone(theirs: ResponsePartition | null, tombstone: RangeTombston
 
 /** What of the merged row the replica's version lacks; null: nothing. `purgedBefore`: tombstones older than this it may have purged. */
 function missingPart(merged: Row, theirs: Row | null, purgedBefore: number): Row | null {
-  const kept = (deletion: Deletion): boolean => theirs !== null || deletion.localDeletionTime >= purgedBefore
-  const deletion = lacksDeletion(merged.deletion, theirs?.deletion ?? null) && kept(merged.deletion) ? merged.deletion : null
-  const complexDeletions = merged.complexDeletions.filter((complex) => {
-    const other = theirs?.complexDeletions.find(({ column }) => column === complex.column)?.deletion ?? null
-    return lacksDeletion(complex.deletion, strongerDeletion(other, theirs?.deletion ?? null)) && kept(complex.deletion)
-  })
-  const marker = merged.marker !== null && !sameMarker(merged.marker, theirs?.marker ?? null) ? merged.marker : null
-  const cells = merged.cells.filter((cell) => {
-    if (theirs === null) return cell.kind !== CELL_KIND.tombstone || cell.expiresAt >= purgedBefore
-    return !theirs.cells.some((other) => sameCell(cell, other))
-  })
-  if (deletion === null && complexDeletions.length === 0 && marker === null && cells.length === 0) return null
-  return { isStatic: merged.isStatic, clustering: merged.clustering, marker, deletion, complexDeletions, cells }
+  const missing = rowDifference(merged, theirs)
+  if (missing === null || theirs !== null) return missing
+  const deletion = missing.deletion !== null && missing.deletion.localDeletionTime >= purgedBefore ? missing.deletion : null
+  const complexDeletions = missing.complexDeletions.filter((complex) => complex.deletion.localDeletionTime >= purgedBefore)
+  const cells = missing.cells.filter((cell) => cell.kind !== CELL_KIND.tombstone || cell.expiresAt >= purgedBefore)
+  if (missing.marker === null && deletion === null && complexDeletions.length === 0 && cells.length === 0) return null
+  return { ...missing, deletion, complexDeletions, cells }
 }
-
-function sameMarker(a: Marker, b: Marker | null): boolean {
-  return b !== null && a.timestampHigh === b.timestampHigh && a.timestampLow === b.timestampLow && a.ttlSeconds === b.ttlSeconds && a.expiresAt === b.expiresAt
-}
-
-function sameCell(a: Cell, b: Cell): boolean {
-  return (
-    a.column === b.column && a.kind === b.kind && a.timestampHigh === b.timestampHigh && a.timestampLow === b.timestampLow &&
-    a.ttlSeconds === b.ttlSeconds && a.expiresAt === b.expiresAt && sameBytes(a.path, b.path) && sameBytes(a.value, b.value)
-  )
-}
-
-function sameBytes(a: Uint8Array | null, b: Uint8Array | null): boolean {
-  return a === null || b === null ? a === b : Buffer.compare(a, b) === 0
-}
-

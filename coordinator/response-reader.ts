@@ -1,5 +1,5 @@
 // A read response taken apart, for merging. Rows stay bytes until a merge needs them.
-import { Buffer } from "../runtime/pure.ts"
+import type { Buffer } from "../runtime/pure.ts"
 import type { RowSink } from "../data/local-store.ts"
 import { FLAG, clusteringEnd, clusteringStart, itemFlags } from "../data/row-format.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"

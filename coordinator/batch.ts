@@ -1,0 +1,64 @@
+// Batches: the statements' mutations, combined where several have one partition key, handed to the coordinator keyspace by
+// keyspace. A LOGGED batch over several partitions has no batch log behind it yet; only its write type says so.
+import type { Consistency, WriteType } from "../cql/errors.ts"
+import type { WritePlan } from "../cql/plan.ts"
+import type { BatchType } from "../cql/request.ts"
+import { combineMutations } from "../data/combine-mutations.ts"
+import type { Schema } from "../data/schema.ts"
+import { Buffer } from "../runtime/pure.ts"
+import type { Completion, Coordinator } from "./coordinator.ts"
+import { GroupCompletion } from "./group-completion.ts"
+import { firstTable, mutationSizeAt } from "./mutation-tables.ts"
+
+export class BatchWriter {
+  readonly #coordinator: Coordinator
+
+  constructor(coordinator: Coordinator) {
+    this.#coordinator = coordinator
+  }
+
+  /** `mutations[0, length)`: `count` of them, as the plans wrote them. */
+  write(
+    type: BatchType, plans: readonly WritePlan[], mutations: Buffer, count: number, consistency: Consistency, schema: Schema, completion: Completion,
+  ): void {
+    const keyspace = plans[0]?.table.keyspace
+    if (keyspace === undefined || count === 0) {
+      completion.done(null)
+      return
+    }
+    if (plans.every(({ table }) => table.keyspace === keyspace)) {
+      this.#writeKeyspace(type, keyspace, mutations, count, consistency, schema, completion)
+      return
+    }
+    const parts = byKeyspace(mutations, schema)
+    const group = new GroupCompletion(parts.size, completion)
+    for (const [name, part] of parts) this.#writeKeyspace(type, name, Buffer.concat(part), part.length, consistency, schema, group)
+  }
+
+  #writeKeyspace(
+    type: BatchType, keyspace: string, mutations: Buffer, count: number, consistency: Consistency, schema: Schema, completion: Completion,
+  ): void {
+    const combined = count === 1 ? { bytes: mutations, count } : combineMutations(mutations, count, schema)
+    this.#coordinator.write(keyspace, combined.bytes, combined.count, consistency, writeTypeOf(type, combined.count), completion)
+  }
+}
+
+/** As Cassandra: what touches one partition is atomic by itself, and SIMPLE. */
+function writeTypeOf(type: BatchType, count: number): WriteType {
+  if (type === "COUNTER") return "COUNTER"
+  if (count === 1) return "SIMPLE"
+  return type === "LOGGED" ? "BATCH" : "UNLOGGED_BATCH"
+}
+
+function byKeyspace(mutations: Buffer, schema: Schema): Map<string, Buffer[]> {
+  const parts = new Map<string, Buffer[]>()
+  for (let at = 0; at < mutations.length; ) {
+    const mutation = mutations.subarray(at, at + mutationSizeAt(mutations, at))
+    at += mutation.length
+    const keyspace = schema.tableById(firstTable(mutation))?.keyspace ?? ""
+    const part = parts.get(keyspace) ?? []
+    part.push(mutation)
+    parts.set(keyspace, part)
+  }
+  return parts
+}

@@ -1,0 +1,307 @@
+// Runs statements: the RequestHandler of a node. Statements are compiled once (prepared-cache.ts), bound per request, and
+// their plans run on the coordinator.
+//
+// 1. PREPARE compiles and remembers; EXECUTE finds the plan by id. A plan compiled against an older schema is compiled
+//    again from its text. QUERY texts are remembered as well, in a cache of their own.
+// 2. A write is encoded into one shared buffer and handed to the coordinator, which copies what it must keep; a pooled
+//    WriteRun answers. On one node both happen before this returns.
+// 3. A read is a loop of commands (ReadRun).
+// 4. Schema statements, TRUNCATE and traced requests may take promises: they are rare.
+//
+// What it does not do: a LOGGED batch over several partitions is applied without a batch log, so that a coordinator that
+// dies in the middle leaves part of it; its write type is the right one already.
+import { InvalidRequestError, RequestError, UnpreparedError, type WriteType } from "../cql/errors.ts"
+import type { DescribePlan, EncodeContext, Prepared, ReadPlan, WritePlan } from "../cql/plan.ts"
+import type { BatchEntry, BatchType, QueryOptions, Reply, RequestHandler } from "../cql/request.ts"
+import { MutationWriter } from "../data/mutation.ts"
+import type { Schema } from "../data/schema.ts"
+import type { Clock } from "../runtime/clock.ts"
+import type { NodeId } from "../runtime/network.ts"
+import { Buffer } from "../runtime/pure.ts"
+import type { Random } from "../runtime/random.ts"
+import { BatchWriter } from "./batch.ts"
+import type { ClusterMetadata } from "./cluster-metadata.ts"
+import { validateForRead, validateForWrite } from "./consistency.ts"
+import type { NodeCoordinator } from "./node-coordinator.ts"
+import { type CachedStatement, PreparedCache } from "./prepared-cache.ts"
+import { rangeOwnership } from "./range-ownership.ts"
+import { executeSchema, executeTruncate } from "./schema-execution.ts"
+import { ReadRun, WriteRun } from "./statement-runs.ts"
+import { type TraceSession, Tracing } from "./tracing.ts"
+import { WriteTimestamps } from "./write-timestamps.ts"
+
+export interface ExecutorDeps {
+  readonly self: NodeId
+  readonly coordinator: NodeCoordinator
+  readonly metadata: ClusterMetadata
+  readonly clock: Clock
+  readonly random: Random
+  /** cql/compile.ts. Throws RequestErrors. */
+  readonly compile: (text: string, schema: Schema, keyspace: string | null) => Prepared
+  readonly partitioner?: string
+  readonly snitch?: string
+}
+
+const MAX_PREPARED = 20_000
+const MAX_QUERIES = 1_000
+/** Longer texts are mostly data. */
+const MAX_CACHED_TEXT = 2_000
+const PARTITIONER = "org.apache.cassandra.dht.Murmur3Partitioner"
+const SNITCH = "org.apache.cassandra.locator.SimpleSnitch"
+/** A buffer that once held a huge mutation is given back. */
+const MAX_KEPT_BYTES = 1024 * 1024
+
+export class StatementExecutor implements RequestHandler {
+  readonly #deps: ExecutorDeps
+  readonly #prepared = new PreparedCache(MAX_PREPARED)
+  readonly #queries = new PreparedCache(MAX_QUERIES)
+  readonly #timestamps: WriteTimestamps
+  readonly #tracing: Tracing
+  readonly #batches: BatchWriter
+  #writer = new MutationWriter(64 * 1024)
+  readonly #writeRuns: WriteRun[] = []
+  readonly #readRuns: ReadRun[] = []
+  /** Reused for each write. */
+  readonly #context: { -readonly [K in keyof EncodeContext]: EncodeContext[K] }
+
+  constructor(deps: ExecutorDeps) {
+    this.#deps = deps
+    const { self, clock, random, coordinator, metadata } = deps
+    this.#timestamps = new WriteTimestamps(clock)
+    this.#context = { writer: this.#writer, timestampHigh: 0, timestampLow: 0, nowSeconds: 0 }
+    this.#batches = new BatchWriter(coordinator)
+    const compile = (text: string): Prepared => this.#compiled(text, null).prepared
+    this.#tracing = new Tracing({ self, clock, random, coordinator, compile, current: () => metadata.current() })
+  }
+
+  /** For system.prepared_statements. */
+  preparedStatements(): Iterable<Prepared> {
+    return this.#prepared.values()
+  }
+
+  query(text: string, options: QueryOptions, reply: Reply): void {
+    const keyspace = options.keyspace ?? reply.client.keyspace
+    if (!reply.traced) {
+      this.#run(this.#compiled(text, keyspace), options, reply, null, null)
+      return
+    }
+    const session = this.#tracing.begin(reply, "QUERY", "Execute CQL3 query", text, options)
+    this.#traced(session, () => {
+      session.event(`Parsing ${text}`)
+      const statement = this.#compiled(text, keyspace)
+      session.event("Preparing statement")
+      this.#run(statement, options, reply, null, session)
+    })
+  }
+
+  prepare(text: string, keyspace: string | null, reply: Reply): void {
+    const prepared = this.#compile(text, keyspace ?? reply.client.keyspace)
+    this.#prepared.set(prepared.id.toString("latin1"), prepared)
+    if (prepared.warnings.length > 0) reply.warnings = [...prepared.warnings]
+    reply.prepared(prepared)
+  }
+
+  execute(id: string, resultMetadataId: string | null, options: QueryOptions, reply: Reply): void {
+    const statement = this.#found(id)
+    if (!reply.traced) {
+      this.#run(statement, options, reply, resultMetadataId, null)
+      return
+    }
+    const session = this.#tracing.begin(reply, "QUERY", "Execute CQL3 prepared query", statement.prepared.text, options)
+    this.#traced(session, () => this.#run(statement, options, reply, resultMetadataId, session))
+  }
+
+  batch(type: BatchType, entries: readonly BatchEntry[], options: QueryOptions, reply: Reply): void {
+    validateForWrite(options.consistency)
+    const keyspace = options.keyspace ?? reply.client.keyspace
+    if (!reply.traced) {
+      this.#batch(type, entries, options, reply, keyspace, null)
+      return
+    }
+    const session = this.#tracing.begin(reply, "QUERY", "Execute batch of CQL3 queries", "", options)
+    this.#traced(session, () => this.#batch(type, entries, options, reply, keyspace, session))
+  }
+
+  #batch(type: BatchType, entries: readonly BatchEntry[], options: QueryOptions, reply: Reply, keyspace: string | null, session: TraceSession | null): void {
+    const context = this.#encodeContext(options)
+    const plans: WritePlan[] = []
+    let count = 0
+    for (const entry of entries) {
+      const { prepared } = entry.query === null ? this.#found(entry.preparedId ?? "") : this.#compiled(entry.query, keyspace)
+      const { plan } = prepared
+      if (plan.kind !== "write") throw new InvalidRequestError("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.")
+      plans.push(plan)
+      count += plan.encode(entry.values, context)
+    }
+    this.#writeBatch(type, plans, count, options, reply, session)
+  }
+
+  /** A statement that is refused at once has a session too. */
+  #traced(session: TraceSession, run: () => void): void {
+    try {
+      run()
+    } catch (error) {
+      session.finish()
+      throw error
+    }
+  }
+
+  #run(statement: CachedStatement, options: QueryOptions, reply: Reply, resultMetadataId: string | null, session: TraceSession | null): void {
+    const { prepared } = statement
+    const { plan } = prepared
+    if (prepared.warnings.length > 0) reply.warnings = [...prepared.warnings]
+    switch (plan.kind) {
+      case "write":
+        this.#write(plan, options, reply, session)
+        return
+      case "read":
+        this.#read(plan, options, reply, resultMetadataId !== null && resultMetadataId !== statement.resultMetadataId, session)
+        return
+      case "batch": {
+        validateForWrite(options.consistency)
+        const count = plan.encode(options.values, this.#encodeContext(options))
+        this.#writeBatch(plan.type, plan.statements, count, options, reply, session)
+        return
+      }
+      case "describe":
+        this.#describe(plan, options, reply)
+        break
+      case "use":
+        this.#use(plan.keyspace, reply)
+        break
+      case "schema":
+        this.#later(executeSchema(this.#deps, plan, reply), reply, session)
+        return
+      case "truncate":
+        this.#later(executeTruncate(this.#deps, plan, reply), reply, session)
+        return
+    }
+    session?.finish()
+  }
+
+  #write(plan: WritePlan, options: QueryOptions, reply: Reply, session: TraceSession | null): void {
+    validateForWrite(options.consistency)
+    const context = this.#encodeContext(options)
+    const count = plan.encode(options.values, context)
+    if (count === 0) {
+      session?.finish()
+      reply.void()
+      return
+    }
+    const { coordinator } = this.#deps
+    const writeType: WriteType = count === 1 ? "SIMPLE" : "UNLOGGED_BATCH"
+    const run = WriteRun.take(this.#writeRuns, reply, session)
+    if (session !== null) coordinator.traceWith(session)
+    coordinator.write(plan.table.keyspace, context.writer.out.view(), count, options.consistency, writeType, run)
+    if (session !== null) coordinator.traceWith(null)
+  }
+
+  #writeBatch(type: BatchType, plans: readonly WritePlan[], count: number, options: QueryOptions, reply: Reply, session: TraceSession | null): void {
+    const { coordinator, metadata } = this.#deps
+    const run = WriteRun.take(this.#writeRuns, reply, session)
+    if (session !== null) coordinator.traceWith(session)
+    this.#batches.write(type, plans, this.#writer.out.view(), count, options.consistency, metadata.current().schema, run)
+    if (session !== null) coordinator.traceWith(null)
+  }
+
+  #read(plan: ReadPlan, options: QueryOptions, reply: Reply, metadataChanged: boolean, session: TraceSession | null): void {
+    validateForRead(options.consistency)
+    const select = plan.bind(options, this.#nowSeconds(options))
+    const run = ReadRun.take(this.#readRuns, this.#deps.coordinator)
+    run.reply = reply
+    run.select = select
+    run.session = session
+    run.consistency = options.consistency
+    run.skipMetadata = options.skipMetadata
+    run.metadataChanged = metadataChanged
+    run.run()
+  }
+
+  #describe(plan: DescribePlan, options: QueryOptions, reply: Reply): void {
+    const snapshot = this.#deps.metadata.current()
+    const context = {
+      clusterName: snapshot.clusterName,
+      partitioner: this.#deps.partitioner ?? PARTITIONER,
+      snitch: this.#deps.snitch ?? SNITCH,
+      keyspace: options.keyspace ?? reply.client.keyspace,
+      rangeOwnership: (keyspace: string) => rangeOwnership(snapshot, keyspace),
+    }
+    const { metadata, count, rows, pagingState } = plan.run(snapshot.schema, context, options)
+    reply.rows(metadata, options.skipMetadata, false, pagingState, count, rows)
+  }
+
+  #use(keyspace: string, reply: Reply): void {
+    if (!this.#deps.metadata.current().schema.keyspaces.has(keyspace)) throw new InvalidRequestError(`Keyspace '${keyspace}' does not exist`)
+    reply.client.keyspace = keyspace
+    reply.setKeyspace(keyspace)
+  }
+
+  #later(work: Promise<void>, reply: Reply, session: TraceSession | null): void {
+    work.then(
+      () => session?.finish(),
+      (error: unknown) => {
+        session?.finish()
+        if (!(error instanceof RequestError)) throw error
+        reply.error(error)
+      },
+    )
+  }
+
+  /** The context for one request, with an empty writer. */
+  #encodeContext(options: QueryOptions): EncodeContext {
+    const context = this.#context
+    if (this.#writer.out.buffer.length > MAX_KEPT_BYTES) {
+      this.#writer = new MutationWriter(64 * 1024)
+      context.writer = this.#writer
+    }
+    this.#writer.reset()
+    if (options.hasTimestamp) {
+      context.timestampHigh = options.timestampHigh
+      context.timestampLow = options.timestampLow
+    } else {
+      this.#timestamps.next()
+      context.timestampHigh = this.#timestamps.high
+      context.timestampLow = this.#timestamps.low
+    }
+    context.nowSeconds = this.#nowSeconds(options)
+    return context
+  }
+
+  #nowSeconds(options: QueryOptions): number {
+    return options.nowSeconds >= 0 ? options.nowSeconds : Math.floor(this.#deps.clock.nowMicros() / 1_000_000)
+  }
+
+  #found(id: string): CachedStatement {
+    const statement = this.#prepared.get(id)
+    if (statement === null) throw unprepared(id)
+    const { prepared } = statement
+    const { schema } = this.#deps.metadata.current()
+    if (prepared.schemaVersion === schema.version) return statement
+    try {
+      return this.#prepared.set(id, this.#compile(prepared.text, prepared.keyspace))
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      // Its table is gone: the client prepares again and learns why.
+      this.#prepared.delete(id)
+      throw unprepared(id)
+    }
+  }
+
+  #compiled(text: string, keyspace: string | null): CachedStatement {
+    const name = keyspace === null ? text : `${keyspace}\0${text}`
+    const statement = this.#queries.get(name)
+    if (statement !== null && statement.prepared.schemaVersion === this.#deps.metadata.current().schema.version) return statement
+    const prepared = this.#compile(text, keyspace)
+    if (text.length <= MAX_CACHED_TEXT) return this.#queries.set(name, prepared)
+    return { prepared, resultMetadataId: null, used: false }
+  }
+
+  #compile(text: string, keyspace: string | null): Prepared {
+    return this.#deps.compile(text, this.#deps.metadata.current().schema, keyspace)
+  }
+}
+
+function unprepared(id: string): UnpreparedError {
+  const bytes = Buffer.from(id, "latin1")
+  return new UnpreparedError(bytes, bytes.toString("hex"))
+}

@@ -1,0 +1,123 @@
+// What is left of a request while it waits for replicas: pooled, so that a request that is done at once leaves nothing.
+import { type Consistency, RequestError } from "../cql/errors.ts"
+import type { Select } from "../cql/plan.ts"
+import type { Reply } from "../cql/request.ts"
+import type { Completion } from "./coordinator.ts"
+import type { NodeCoordinator } from "./node-coordinator.ts"
+import type { TraceSession } from "./tracing.ts"
+
+const MAX_POOLED = 4096
+
+/** Answers a write. */
+export class WriteRun implements Completion {
+  reply: Reply | null = null
+  session: TraceSession | null = null
+  readonly #pool: WriteRun[]
+
+  constructor(pool: WriteRun[]) {
+    this.#pool = pool
+  }
+
+  static take(pool: WriteRun[], reply: Reply, session: TraceSession | null): WriteRun {
+    const run = pool.pop() ?? new WriteRun(pool)
+    run.reply = reply
+    run.session = session
+    return run
+  }
+
+  done(error: RequestError | null): void {
+    const reply = this.reply as Reply
+    const session = this.session
+    this.reply = null
+    this.session = null
+    if (this.#pool.length < MAX_POOLED) this.#pool.push(this)
+    session?.finish()
+    if (error === null) reply.void()
+    else reply.error(error)
+  }
+}
+
+/** Runs the commands of a Select one after the other and answers with its page. */
+export class ReadRun implements Completion {
+  reply: Reply | null = null
+  select: Select | null = null
+  session: TraceSession | null = null
+  consistency: Consistency = 1
+  skipMetadata = false
+  metadataChanged = false
+  #isStarting = false
+  #isDone = false
+  readonly #pool: ReadRun[]
+  readonly #coordinator: NodeCoordinator
+
+  constructor(pool: ReadRun[], coordinator: NodeCoordinator) {
+    this.#pool = pool
+    this.#coordinator = coordinator
+  }
+
+  static take(pool: ReadRun[], coordinator: NodeCoordinator): ReadRun {
+    return pool.pop() ?? new ReadRun(pool, coordinator)
+  }
+
+  /** REQUIRES: all fields are set. */
+  run(): void {
+    try {
+      this.#run()
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
+      this.#fail(error)
+    }
+  }
+
+  /** A loop, not a recursion: reads of data in memory are done before `read` returns. */
+  #run(): void {
+    const select = this.select as Select
+    for (;;) {
+      const command = select.next()
+      if (command === null) {
+        this.#answer(select)
+        return
+      }
+      this.#isStarting = true
+      this.#isDone = false
+      if (this.session !== null) this.#coordinator.traceWith(this.session)
+      this.#coordinator.read(command, this.consistency, select, this)
+      if (this.session !== null) this.#coordinator.traceWith(null)
+      this.#isStarting = false
+      // Not done yet: `done` goes on. Failed: everything is given back already.
+      if (!this.#isDone || this.select === null) return
+    }
+  }
+
+  done(error: RequestError | null): void {
+    if (error !== null) {
+      this.#isDone = true
+      this.#fail(error)
+    } else if (this.#isStarting) this.#isDone = true
+    else this.run()
+  }
+
+  #answer(select: Select): void {
+    const reply = this.reply as Reply
+    const { skipMetadata, metadataChanged, session } = this
+    this.#release()
+    const { metadata, count, rows, pagingState, warnings } = select.result()
+    if (warnings.length > 0) reply.warnings = [...(reply.warnings ?? []), ...warnings]
+    session?.finish()
+    reply.rows(metadata, skipMetadata, metadataChanged, pagingState, count, rows)
+  }
+
+  #fail(error: RequestError): void {
+    const reply = this.reply as Reply
+    this.session?.finish()
+    this.#release()
+    reply.error(error)
+  }
+
+  #release(): void {
+    this.reply = null
+    this.select = null
+    this.session = null
+    if (this.#pool.length < MAX_POOLED) this.#pool.push(this)
+  }
+}
