@@ -116,7 +116,7 @@ export class FrameInput {
     const end = bytes.length
     let at = from
     while (at < end && !this.#sink.stopped && !this.#closed) {
-      if (this.#skip > 0) {
+      if (this.#skip > 0 && this.#segments === null) {
         at += this.#skipSome(end - at)
         continue
       }

@@ -297,8 +297,8 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
       out.length = this.#frameStart
       return
     }
-    endFrame(out, this.#frameStart)
     if (this.#frameCompression) compressFrame(out, this.#frameStart)
+    endFrame(out, this.#frameStart)
     if (this.#output.pending > EARLY_FLUSH_BYTES) this.#flush()
     if (!this.#inEvent && !this.#waitsForTurnEnd) {
       this.#waitsForTurnEnd = true

@@ -1,87 +1,15 @@
+// What a client says and what it is told: negotiation, requests, answers.
 import { describe, expect, test } from "vitest"
 import { Buffer } from "../../runtime/pure.ts"
 import { ByteReader } from "../../data/bytes.ts"
-import { AlreadyExistsError, CONSISTENCY, ERROR_CODE, InvalidRequestError, type RequestError } from "../errors.ts"
-import type { ResultMetadata } from "../metadata.ts"
-import type { BatchEntry, BatchType, QueryOptions, Reply, RequestHandler } from "../request.ts"
+import { AlreadyExistsError, CONSISTENCY, ERROR_CODE, InvalidRequestError } from "../errors.ts"
 import { FRAME_FLAG } from "./frame.ts"
 import { OPCODE } from "./opcode.ts"
-import { createProtocolServer, type ProtocolServerOptions } from "./server.ts"
+import { ID, METADATA, ONE_ROW, only, setup } from "./testing-server.ts"
 import {
-  type Answer, batchFrame, errorOf, executeFrame, frameBytes, optionsFrame, prepareFrame, queryFrame, readString, registerFrame, segmentBytes,
-  startupFrame, TestConnection,
+  type Answer, batchFrame, errorOf, executeFrame, frameBytes, optionsFrame, prepareFrame, queryFrame, readString, registerFrame,
+  segmentBytes, startupFrame,
 } from "./testing.ts"
-
-const ID = Buffer.from("0123456789abcdef")
-const METADATA: ResultMetadata = {
-  columns: [{ keyspace: "ks", table: "t", name: "a", type: { kind: "native", name: "int" } }],
-  id: Buffer.from("fedcba9876543210"),
-}
-const ONE_ROW = Buffer.from("0000000400000007", "hex")
-
-interface Call {
-  kind: "query" | "prepare" | "execute" | "batch"
-  text: string
-  options: Record<string, unknown>
-  reply: Reply
-}
-
-/** Copies what is valid during the call only. */
-function copyOptions(options: QueryOptions): Record<string, unknown> {
-  const { values, pagingState, ...rest } = options as QueryOptions & Record<string, unknown>
-  return { ...rest, pagingState: pagingState === null ? null : Buffer.from(pagingState), values: copyValues(values), names: values.names === null ? null : [...values.names] }
-}
-function copyValues(values: QueryOptions["values"]): (string | null)[] {
-  return Array.from({ length: values.count }, (_, i) => {
-    const size = values.lengths[i] as number
-    const at = values.offsets[i] as number
-    return size === -1 ? null : size === -2 ? "UNSET" : values.buffer.toString("latin1", at, at + size)
-  })
-}
-
-class Recorder implements RequestHandler {
-  calls: Call[] = []
-  answer: (call: Call) => void = (call) => call.reply.void()
-
-  query(text: string, options: QueryOptions, reply: Reply): void {
-    this.#add({ kind: "query", text, options: copyOptions(options), reply })
-  }
-  prepare(text: string, keyspace: string | null, reply: Reply): void {
-    this.#add({ kind: "prepare", text, options: { keyspace }, reply })
-  }
-  execute(id: string, resultMetadataId: string | null, options: QueryOptions, reply: Reply): void {
-    this.#add({ kind: "execute", text: id, options: { ...copyOptions(options), resultMetadataId }, reply })
-  }
-  batch(type: BatchType, entries: readonly BatchEntry[], options: QueryOptions, reply: Reply): void {
-    const statements = entries.map((entry) => ({ query: entry.query, id: entry.preparedId, values: copyValues(entry.values) }))
-    this.#add({ kind: "batch", text: type, options: { ...copyOptions(options), statements }, reply })
-  }
-  #add(call: Call): void {
-    this.calls.push(call)
-    this.answer(call)
-  }
-}
-
-function setup(options: Partial<ProtocolServerOptions> = {}) {
-  const handler = new Recorder()
-  const turn: (() => void)[] = []
-  const trace: string[] = []
-  const server = createProtocolServer({ handler, atTurnEnd: (fn) => turn.push(fn), beforeWrite: () => trace.push("beforeWrite"), ...options })
-  const endTurn = () => turn.splice(0).forEach((fn) => fn())
-  const connect = () => new TestConnection(server.accept)
-  const start = (version = 4, map: Record<string, string> = { CQL_VERSION: "3.0.0" }) => {
-    const client = connect()
-    client.send(startupFrame(map, { version }))
-    expect(client.takeAnswers().map((answer) => answer.opcode)).toEqual([OPCODE.ready])
-    return client
-  }
-  return { handler, server, endTurn, connect, start, trace, turn }
-}
-
-function only(answers: Answer[]): Answer {
-  expect(answers).toHaveLength(1)
-  return answers[0] as Answer
-}
 
 describe("negotiation", () => {
   test.each([1, 2])("version %i is refused in a frame of its own version", (version) => {
@@ -369,7 +297,7 @@ describe("answers", () => {
 
   test("an error's message is cut to what a [string] holds", () => {
     const { handler, start } = setup()
-    handler.answer = (call) => call.reply.error(new InvalidRequestError("é".repeat(40_000)) satisfies RequestError)
+    handler.answer = (call) => call.reply.error(new InvalidRequestError("é".repeat(40_000)))
     const client = start()
     client.send(queryFrame("a"))
     expect(errorOf(only(client.takeAnswers())).message).toMatch(/^é{20000,}$/)
@@ -441,3 +369,4 @@ describe("answers", () => {
     expect([code, readString(rest), readString(rest), rest.remaining]).toEqual([ERROR_CODE.alreadyExists, "ks", "t", 0])
   })
 })
+

@@ -225,9 +225,11 @@ export class TestConnection implements ByteConnection {
   /** What `write` returns. */
   writable = true
   readonly #handlers: ByteHandlers
+  #isAccepted = false
 
   constructor(accept: (connection: ByteConnection) => ByteHandlers) {
     this.#handlers = accept(this)
+    this.#isAccepted = true
   }
 
   /** The client sends; the bytes are overwritten afterwards, as a socket may. */
@@ -276,6 +278,6 @@ export class TestConnection implements ByteConnection {
   }
   destroy(): void {
     this.destroyed = true
-    this.#handlers.close()
+    if (this.#isAccepted) this.#handlers.close()
   }
 }
