@@ -9,7 +9,8 @@ import { DiskError } from "./disk.ts"
 import type { Disk, DiskDone } from "./disk.ts"
 import { RealDisk } from "./real/real-disk.ts"
 import { SimulatedClock } from "./simulated/simulated-clock.ts"
-import { SimulatedCrash, SimulatedDisk } from "./simulated/simulated-disk.ts"
+import { SimulatedCrash } from "./simulated/simulated-crash.ts"
+import { SimulatedDisk } from "./simulated/simulated-disk.ts"
 import { SimulatedRandom } from "./simulated/simulated-random.ts"
 
 interface Subject {

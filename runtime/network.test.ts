@@ -132,7 +132,8 @@ async function linked<C extends Cluster>(cluster: Promise<C>): Promise<C> {
   return made
 }
 
-describe.each([["WebSocket", realCluster], ["simulated", simulatedCluster]] as const)("%s network", (_name, create) => {
+const kinds: readonly (readonly [string, (count: number) => Promise<Cluster>])[] = [["WebSocket", realCluster], ["simulated", simulatedCluster]]
+describe.each(kinds)("%s network", (_name, create) => {
   it("brings messages from each node to each other, with lane and sender", async () => {
     const { nodes, until } = await linked(create(3))
     for (const from of nodes) {
@@ -450,7 +451,7 @@ describe("simulated network", () => {
 
   it("overwrites the bytes of a message after its handler", async () => {
     const { nodes, until } = await linked(simulatedCluster(2))
-    let kept = Buffer.alloc(0)
+    let kept: Buffer = Buffer.alloc(0)
     nodes[1]!.onMessage = (_from, _lane, bytes) => {
       kept = bytes
     }

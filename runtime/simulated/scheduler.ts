@@ -6,8 +6,12 @@
 // 3. When the events of the microsecond are done, the callbacks of `atTurnEnd` run, until there are none.
 // 4. Only then time moves on, straight to the next event. Computing takes no simulated time.
 //
+// What an event throws, or a promise job rejects with and nobody handles, ends the run with that error; except SimulatedCrash, which
+// only unwinds a process that has just died.
+//
 // An event belongs to an owner (a node's clock). Events of an owner that is dead are skipped: this is how a killed process stops.
 import { assert } from "../pure.ts"
+import { SimulatedCrash } from "./simulated-crash.ts"
 import type { Trace } from "./trace.ts"
 
 const realImmediate = globalThis.setImmediate
@@ -46,6 +50,7 @@ export class Scheduler {
   #nowMicros = 0
   #sequence = 0
   #isRunning = false
+  #failures: unknown[] = []
 
   constructor(trace: Trace | null = null) {
     this.#trace = trace
@@ -74,17 +79,40 @@ export class Scheduler {
   async run(until: number | (() => boolean), limits: RunLimits = {}): Promise<void> {
     assert(!this.#isRunning, "one run at a time")
     this.#isRunning = true
+    this.#failures = []
+    const ignore = watchRejections((reason) => this.#fail(reason))
     try {
       await this.#run(until, limits)
     } finally {
+      ignore()
       this.#isRunning = false
     }
+  }
+
+  #call(fn: () => void): void {
+    try {
+      fn()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof SimulatedCrash)) this.#failures.push(error)
+  }
+
+  /** Runs all promise jobs, then throws what has failed since. */
+  async #drain(): Promise<void> {
+    await new Promise((resolve) => {
+      realImmediate(resolve)
+    })
+    if (this.#failures.length > 0) throw this.#failures[0]
   }
 
   async #run(until: number | (() => boolean), limits: RunLimits): Promise<void> {
     const endMicros = typeof until === "number" ? Math.round(until * 1000) : this.#nowMicros + (limits.maxMs ?? 86_400_000) * 1000
     let left = limits.maxEvents ?? 5_000_000
-    await drain()
+    await this.#drain()
     left -= await this.#endTurn(left)
     for (;;) {
       if (typeof until === "function" && until()) return
@@ -110,8 +138,8 @@ export class Scheduler {
       event.fn = null
       count++
       this.#trace?.record(event.atMicros, `event ${event.sequence}`)
-      if (fn !== null) fn()
-      await drain()
+      if (fn !== null) this.#call(fn)
+      await this.#drain()
     }
     return count + (await this.#endTurn(maxEvents - count))
   }
@@ -123,9 +151,9 @@ export class Scheduler {
       this.#turnEnd = []
       for (const { owner, fn } of callbacks) {
         count++
-        if (owner === null || owner.isAlive) fn()
+        if (owner === null || owner.isAlive) this.#call(fn)
       }
-      await drain()
+      await this.#drain()
     }
     return count
   }
@@ -175,8 +203,25 @@ function isBefore(a: ScheduledEvent, b: ScheduledEvent): boolean {
   return a.atMicros < b.atMicros || (a.atMicros === b.atMicros && a.sequence < b.sequence)
 }
 
-function drain(): Promise<void> {
-  return new Promise((resolve) => {
-    realImmediate(resolve)
-  })
+const watchers = new Set<(reason: unknown) => void>()
+let suspended: NodeJS.UnhandledRejectionListener[] = []
+function onRejection(reason: unknown): void {
+  for (const watcher of watchers) watcher(reason)
+}
+
+/** Tells the watcher of rejections that nobody handles, instead of those who wait for them otherwise (a test runner, Node.js itself). */
+function watchRejections(watcher: (reason: unknown) => void): () => void {
+  const nodeProcess = globalThis.process
+  if (watchers.size === 0) {
+    suspended = nodeProcess.listeners("unhandledRejection")
+    nodeProcess.removeAllListeners("unhandledRejection")
+    nodeProcess.on("unhandledRejection", onRejection)
+  }
+  watchers.add(watcher)
+  return () => {
+    watchers.delete(watcher)
+    if (watchers.size > 0) return
+    nodeProcess.removeListener("unhandledRejection", onRejection)
+    for (const listener of suspended) nodeProcess.on("unhandledRejection", listener)
+  }
 }

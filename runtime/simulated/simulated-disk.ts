@@ -12,6 +12,7 @@ import type { AppendFile, Disk, DiskDone, DiskLock, ReadFile } from "../disk.ts"
 import { assert } from "../pure.ts"
 import type { Buffer } from "../pure.ts"
 import type { Random } from "../random.ts"
+import { SimulatedCrash } from "./simulated-crash.ts"
 import { DirectoryNode, FileNode, filesBelow, NameJournal } from "./simulated-files.ts"
 import type { Node } from "./simulated-files.ts"
 import type { Trace } from "./trace.ts"
@@ -25,11 +26,6 @@ export interface DiskOperation {
   readonly number: number
   readonly kind: DiskOperationKind
   readonly path: string
-}
-
-/** Thrown by every operation of a process that is already dead. */
-export class SimulatedCrash extends Error {
-  override readonly name = "SimulatedCrash"
 }
 
 export interface SimulatedDiskOptions {
