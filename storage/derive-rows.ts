@@ -136,10 +136,13 @@ class UpdateDerivation {
   #call(clustering: Uint8Array, stored: Row | null, written: Row | null): void {
     const schema = this.#table.schema
     const existing = withDeletion(stored, this.#merge.covering(clustering, 0, clustering.length), clustering)
-    const incoming = withDeletion(written, this.#incomingCover(clustering), clustering)
-    // A row of the mutation with nothing in it touches nothing.
+    const cover = this.#incomingCover(clustering)
+    // The mutation's part is not normalised: views must hear of what loses, too.
+    const incoming = written === null ? withDeletion(null, cover, clustering) : { ...written, deletion: strongerDeletion(written.deletion, cover) }
     if (incoming === null) return
-    const merged = existing === null ? incoming : (mergeRows([existing, incoming], null) ?? incoming)
+    // A row of the mutation with nothing in it touches nothing.
+    const merged = mergeRows(existing === null ? [incoming] : [existing, incoming], null)
+    if (merged === null) return
     this.#derive(schema, existing === null ? null : this.#view(existing), this.#view(incoming), this.#view(merged), this.#out)
   }
 

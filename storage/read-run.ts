@@ -10,7 +10,7 @@ import { rangeContains, unwrap } from "../data/token.ts"
 import type { Token, TokenRange } from "../data/topology.ts"
 import { EVERY_ROW, PartitionMerge } from "./partition-merge.ts"
 import type { PartitionCursor } from "./partition-source.ts"
-import { isLiveRow } from "./row-merge.ts"
+import { isLiveEntry, isLiveRow } from "./row-merge.ts"
 import type { TableStore } from "./table-store.ts"
 
 export class ReadRun {
@@ -87,12 +87,12 @@ export class ReadRun {
       output.announce()
       sink.rangeTombstone(tombstone)
     }
-    const staticIsLive = command.table.statics.length > 0 && merge.static() && this.#staticRow(command, sink)
+    const staticIsLive = command.table.statics.length > 0 && merge.static() && this.#staticRow(command, key, sink)
     let live = 0
     const most = Math.min(this.#left, command.perPartitionLimit)
     while (live < most && !this.#stopped && merge.next()) {
       output.announce()
-      const isLive = rowIsLive(command, merge)
+      const isLive = rowIsLive(command, merge, key)
       if (isLive) live++
       if (!sink.row(merge.bytes, merge.at, merge.end, isLive)) this.#stopped = true
     }
@@ -103,10 +103,10 @@ export class ReadRun {
     if (this.#isEnough !== null && this.#isEnough()) this.#stopped = true
   }
 
-  #staticRow(command: ReadCommand, sink: RowSink): boolean {
+  #staticRow(command: ReadCommand, key: Uint8Array, sink: RowSink): boolean {
     const merge = this.#merge
     this.#output.announce()
-    const isLive = rowIsLive(command, merge)
+    const isLive = rowIsLive(command, merge, key)
     if (!sink.row(merge.bytes, merge.at, merge.end, isLive)) this.#stopped = true
     return isLive
   }
@@ -139,7 +139,8 @@ class PartitionOutput {
   }
 }
 
-function rowIsLive(command: ReadCommand, merge: PartitionMerge): boolean {
+function rowIsLive(command: ReadCommand, merge: PartitionMerge, key: Uint8Array): boolean {
+  if (command.table.kind === "view") return isLiveEntry(command.table, key, merge.bytes, merge.at, command.nowSeconds)
   return isLiveRow(merge.bytes, merge.at, command.nowSeconds)
 }
 

@@ -117,6 +117,13 @@ export class Store implements LocalStore {
     this.#directory.close()
   }
 
+  truncate(_table: TableId): Promise<void> {
+    throw new Error("being written")
+  }
+  flush(_table?: TableId): Promise<void> {
+    return Promise.resolve()
+  }
+
   stats(table: TableId): TableStats {
     const { active, flushing } = this.#table(table, "stats")
     const memtables = [active, ...flushing]

@@ -1,0 +1,106 @@
+// Counts what goes into an SSTable, reading rows in place: what is in it decides later which tables a read may skip and
+// which are worth compacting.
+import type { Buffer } from "../runtime/pure.ts"
+import { CELL_KIND, type Deletion } from "../data/row.ts"
+import { FLAG, clusteringEnd, itemFlags, simpleTimestampAt } from "../data/row-format.ts"
+import { compareInt64, int64Text } from "../data/timestamp.ts"
+import type { SSTableStatistics } from "./sstable-format.ts"
+
+export class StatisticsCollector {
+  partitions = 0
+  rows = 0
+  #tombstones = 0
+  #expiringCells = 0
+  #minHigh = 0x7fffffff
+  #minLow = 0xffffffff
+  #maxHigh = -0x80000000
+  #maxLow = 0
+  #minDeletionTime = Number.POSITIVE_INFINITY
+  #maxDeletionTime = Number.NEGATIVE_INFINITY
+
+  deletion(deletion: Deletion): void {
+    this.#tombstones++
+    this.#timestamp(deletion.timestampHigh, deletion.timestampLow)
+    this.#deletionTime(deletion.localDeletionTime)
+  }
+
+  /** A row or static row; its canonical bytes. */
+  row(bytes: Buffer, at: number): void {
+    this.rows++
+    const flags = itemFlags(bytes, at)
+    if ((flags & FLAG.simple) !== 0) {
+      const stamp = simpleTimestampAt(bytes, at)
+      this.#timestamp(bytes.readInt32BE(stamp), bytes.readUInt32BE(stamp + 4))
+      return
+    }
+    let to = clusteringEnd(bytes, at)
+    if ((flags & FLAG.marker) !== 0) {
+      this.#timestamp(bytes.readInt32BE(to), bytes.readUInt32BE(to + 4))
+      if (bytes.readUInt32BE(to + 12) !== 0) this.#deletionTime(bytes.readUInt32BE(to + 12))
+      to += 16
+    }
+    if ((flags & FLAG.deletion) !== 0) {
+      this.#deletionAt(bytes, to)
+      to += 12
+    }
+    const complexDeletions = bytes.readUInt16BE(to)
+    to += 2
+    for (let left = complexDeletions; left > 0; left--) {
+      this.#deletionAt(bytes, to + 2)
+      to += 14
+    }
+    this.#cells(bytes, to)
+  }
+
+  finish(firstToken: string, lastToken: string, plainBytes: number): SSTableStatistics {
+    const hasTimes = this.#maxDeletionTime >= this.#minDeletionTime
+    return {
+      partitions: this.partitions, rows: this.rows, tombstones: this.#tombstones, expiringCells: this.#expiringCells,
+      minTimestamp: int64Text(this.#minHigh, this.#minLow), maxTimestamp: int64Text(this.#maxHigh, this.#maxLow),
+      minLocalDeletionTime: hasTimes ? this.#minDeletionTime : null, maxLocalDeletionTime: hasTimes ? this.#maxDeletionTime : null,
+      firstToken, lastToken, plainBytes,
+    }
+  }
+
+  #cells(bytes: Buffer, start: number): void {
+    let at = start + 4
+    for (let left = bytes.readUInt32BE(start); left > 0; left--) {
+      const kindByte = bytes[at + 2] as number
+      const kind = kindByte & 0x7f
+      this.#timestamp(bytes.readInt32BE(at + 3), bytes.readUInt32BE(at + 7))
+      at += 11
+      if (kind === CELL_KIND.expiring) {
+        this.#expiringCells++
+        this.#deletionTime(bytes.readUInt32BE(at + 4))
+        at += 8
+      } else if (kind === CELL_KIND.tombstone) {
+        this.#tombstones++
+        this.#deletionTime(bytes.readUInt32BE(at))
+        at += 4
+      }
+      if ((kindByte & 0x80) !== 0) at += 2 + bytes.readUInt16BE(at)
+    }
+  }
+
+  #deletionAt(bytes: Buffer, at: number): void {
+    this.#tombstones++
+    this.#timestamp(bytes.readInt32BE(at), bytes.readUInt32BE(at + 4))
+    this.#deletionTime(bytes.readUInt32BE(at + 8))
+  }
+
+  #timestamp(high: number, low: number): void {
+    if (compareInt64(high, low, this.#minHigh, this.#minLow) < 0) {
+      this.#minHigh = high
+      this.#minLow = low
+    }
+    if (compareInt64(high, low, this.#maxHigh, this.#maxLow) > 0) {
+      this.#maxHigh = high
+      this.#maxLow = low
+    }
+  }
+
+  #deletionTime(seconds: number): void {
+    if (seconds < this.#minDeletionTime) this.#minDeletionTime = seconds
+    if (seconds > this.#maxDeletionTime) this.#maxDeletionTime = seconds
+  }
+}

@@ -1,0 +1,221 @@
+// Writes one SSTable (sstable-format.ts). Runs in jobs. Call order: for each partition in token order beginPartition, then
+// its static row, range tombstones and rows in order through `item`; then finish, or abandon.
+import { Buffer, assert } from "../runtime/pure.ts"
+import type { AppendFile, Disk } from "../runtime/disk.ts"
+import { ByteWriter } from "../data/bytes.ts"
+import type { Deletion } from "../data/row.ts"
+import { FLAG, clusteringEnd, clusteringStart, itemFlags, itemSize } from "../data/row-format.ts"
+import { int64Text } from "../data/timestamp.ts"
+import { BloomFilter } from "./bloom-filter.ts"
+import { syncDirectory, syncFile } from "./commit-log-replay.ts"
+import {
+  BLOCK_BYTES, type Codec, INDEX_ENTRY_BYTES, INDEX_FLAG, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES,
+  type SSTableStatistics, type Section, encodeFileHeader, encodeFooter, encodeSection, storeBlock,
+} from "./sstable-format.ts"
+import { StatisticsCollector } from "./sstable-statistics.ts"
+
+const WRITE_BYTES = 256 * 1024
+/** Syncing as it goes keeps the last sync, and everybody else's, short. */
+const SYNC_BYTES = 8 << 20
+
+export interface SSTableWriterOptions {
+  readonly codec: Codec
+  readonly bloomFilterFpChance: number
+}
+
+export interface SSTableSummary {
+  readonly bytes: number
+  readonly statistics: SSTableStatistics
+}
+
+export class SSTableWriter {
+  readonly #disk: Disk
+  readonly #path: string
+  readonly #options: SSTableWriterOptions
+  readonly #file: AppendFile
+  readonly #statistics = new StatisticsCollector()
+  /** Stored blocks not yet written. */
+  readonly #out = new ByteWriter(WRITE_BYTES + 2 * BLOCK_BYTES)
+  readonly #block = new ByteWriter(2 * BLOCK_BYTES)
+  readonly #entries: number[] = []
+  readonly #partitions: number[] = []
+  readonly #index = new ByteWriter(4096)
+  #blocks = 0
+  #offset = 0
+  #unsynced = 0
+  #plainBytes = 0
+  /** Tokens of all partitions, for the filter: pairs (high, low). */
+  #tokens = new Int32Array(1024)
+  #tokenCount = 0
+  #tokenHigh = 0
+  #tokenLow = 0
+  #key: Buffer = Buffer.alloc(0)
+
+  constructor(disk: Disk, path: string, options: SSTableWriterOptions) {
+    this.#disk = disk
+    this.#path = path
+    this.#options = options
+    this.#file = disk.appendFile(this.#temporaryPath, { truncateTo: 0 })
+    this.#append(encodeFileHeader())
+  }
+
+  get #temporaryPath(): string {
+    return `${this.#path}.tmp`
+  }
+
+  beginPartition(tokenHigh: number, tokenLow: number, key: Uint8Array, deletion: Deletion | null): void {
+    this.#tokenHigh = tokenHigh
+    this.#tokenLow = tokenLow
+    this.#key = Buffer.from(key)
+    this.#statistics.partitions++
+    this.#addToken(tokenHigh, tokenLow)
+    this.#beginEntry(0, null, 0)
+    this.#partitions.push(this.#entries.length - 1)
+    const block = this.#block
+    const start = block.length
+    block.uint32(PARTITION_HEADER_BYTES + (deletion === null ? 0 : 12) + key.length)
+    block.uint8(deletion === null ? PARTITION_FLAG : PARTITION_DELETED_FLAG)
+    block.uint8(0)
+    block.uint16(key.length)
+    block.int32(tokenHigh)
+    block.uint32(tokenLow)
+    if (deletion !== null) {
+      block.timestamp(deletion.timestampHigh, deletion.timestampLow)
+      block.uint32(deletion.localDeletionTime)
+      this.#statistics.deletion(deletion)
+    }
+    block.bytes(key)
+    assert(block.length - start === block.buffer.readUInt32BE(start), "a partition header has the size it says")
+  }
+
+  /** The static row, a range tombstone or a row of the current partition: `bytes[at, …)`, copied. */
+  item(bytes: Buffer, at: number): void {
+    const flags = itemFlags(bytes, at)
+    const isRow = (flags & (FLAG.static | FLAG.range)) === 0
+    this.#beginEntry(INDEX_FLAG.continues | (isRow ? INDEX_FLAG.atRow : 0), isRow ? bytes : null, at)
+    this.#block.copy(bytes, at, at + itemSize(bytes, at))
+    if ((flags & FLAG.range) !== 0) this.#statistics.deletion(rangeDeletion(bytes, at))
+    else this.#statistics.row(bytes, at)
+  }
+
+  /** Lets the disk catch up; call now and then. */
+  async drain(): Promise<void> {
+    if (this.#unsynced < SYNC_BYTES) return
+    this.#unsynced = 0
+    await syncFile(this.#file)
+  }
+
+  /** Writes the rest, makes the file durable under its name. REQUIRES: at least one partition. */
+  async finish(): Promise<SSTableSummary> {
+    assert(this.#tokenCount > 0, "an SSTable has a partition")
+    if (this.#entries.length > 0) this.#endBlock()
+    const index = this.#section(this.#index.view())
+    const filter = this.#section(this.#filter().encode())
+    const statistics = this.#statistics.finish(this.#tokenText(0), this.#tokenText(this.#tokenCount - 1), this.#plainBytes)
+    const statisticsSection = this.#section(Buffer.from(JSON.stringify(statistics)))
+    const bytes = this.#offset + encodeFooter({ index, filter, statistics: statisticsSection, blocks: this.#blocks }, 0).length
+    this.#append(encodeFooter({ index, filter, statistics: statisticsSection, blocks: this.#blocks }, bytes))
+    this.#writeOut()
+    await syncFile(this.#file)
+    this.#file.close()
+    this.#disk.rename(this.#temporaryPath, this.#path)
+    await syncDirectory(this.#disk, this.#path.slice(0, this.#path.lastIndexOf("/")))
+    return { bytes, statistics }
+  }
+
+  /** Removes what was written. */
+  abandon(): void {
+    this.#file.close()
+    if (this.#disk.exists(this.#temporaryPath)) this.#disk.remove(this.#temporaryPath)
+  }
+
+  /** Makes room for an entry; a block that begins with it gets an index entry with these flags and the row's clustering. */
+  #beginEntry(flags: number, row: Buffer | null, at: number): void {
+    if (this.#block.length >= BLOCK_BYTES) this.#endBlock()
+    if (this.#entries.length === 0) this.#beginIndexEntry(flags, row, at)
+    this.#entries.push(this.#block.length)
+  }
+
+  #beginIndexEntry(flags: number, row: Buffer | null, at: number): void {
+    const index = this.#index
+    const from = row === null ? 0 : clusteringStart(at)
+    const to = row === null ? 0 : clusteringEnd(row, at)
+    index.uint32(INDEX_ENTRY_BYTES + this.#key.length + (to - from))
+    index.uint8(flags)
+    index.uint8(0)
+    index.uint16(this.#key.length)
+    index.int32(this.#tokenHigh)
+    index.uint32(this.#tokenLow)
+    index.uint32(Math.floor(this.#offset / 2 ** 32))
+    index.uint32(this.#offset >>> 0)
+    // The stored size is known when the block ends.
+    this.#storedSizeAt = index.length
+    index.uint32(0)
+    index.uint16(to - from)
+    index.uint16(0)
+    index.bytes(this.#key)
+    if (row !== null) index.copy(row, from, to)
+  }
+  #storedSizeAt = 0
+
+  #endBlock(): void {
+    const block = this.#block
+    for (const offset of this.#entries) block.uint16(offset)
+    for (const entry of this.#partitions) block.uint16(entry)
+    block.uint16(this.#entries.length)
+    block.uint16(this.#partitions.length)
+    this.#plainBytes += block.length
+    const stored = storeBlock(block.view(), this.#options.codec)
+    this.#index.patchUint32(this.#storedSizeAt, stored.length)
+    this.#append(stored)
+    this.#blocks++
+    block.reset()
+    this.#entries.length = 0
+    this.#partitions.length = 0
+  }
+
+  #section(content: Uint8Array): Section {
+    const offset = this.#offset
+    const bytes = encodeSection(content)
+    this.#append(bytes)
+    return { offset, length: bytes.length }
+  }
+
+  #append(bytes: Buffer): void {
+    this.#out.bytes(bytes)
+    this.#offset += bytes.length
+    if (this.#out.length >= WRITE_BYTES) this.#writeOut()
+  }
+
+  #writeOut(): void {
+    this.#file.write(this.#out.view())
+    this.#unsynced += this.#out.length
+    this.#out.reset()
+  }
+
+  #addToken(high: number, low: number): void {
+    if (this.#tokenCount * 2 === this.#tokens.length) {
+      const larger = new Int32Array(this.#tokens.length * 2)
+      larger.set(this.#tokens)
+      this.#tokens = larger
+    }
+    this.#tokens[this.#tokenCount * 2] = high
+    this.#tokens[this.#tokenCount * 2 + 1] = low | 0
+    this.#tokenCount++
+  }
+
+  #filter(): BloomFilter {
+    const filter = BloomFilter.create(this.#tokenCount, this.#options.bloomFilterFpChance)
+    for (let index = 0; index < this.#tokenCount; index++) filter.add(this.#tokens[index * 2] as number, (this.#tokens[index * 2 + 1] as number) >>> 0)
+    return filter
+  }
+
+  #tokenText(index: number): string {
+    return int64Text(this.#tokens[index * 2] as number, (this.#tokens[index * 2 + 1] as number) >>> 0)
+  }
+}
+
+function rangeDeletion(bytes: Buffer, at: number): Deletion {
+  const end = at + itemSize(bytes, at)
+  return { timestampHigh: bytes.readInt32BE(end - 12), timestampLow: bytes.readUInt32BE(end - 8), localDeletionTime: bytes.readUInt32BE(end - 4) }
+}
