@@ -156,7 +156,7 @@ export class Hints implements HintSink {
     if (peer.isDelivering || nodesUnknown(this.#options.metadata)) return
     this.writeOut()
     peer.seal()
-    for (const file of [...peer.sealed]) peer.remove(file)
+    for (let file = peer.sealed[0]; file !== undefined; file = peer.sealed[0]) peer.remove(file)
     this.#peers.delete(peer.node)
   }
 

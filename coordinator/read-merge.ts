@@ -16,7 +16,6 @@ import { mergeRows } from "../data/reconcile.ts"
 import { coveringDeletion, disjointRangeTombstones, strongerDeletion } from "../data/range-tombstones.ts"
 import { decodeRow, rowBytes } from "../data/row-format.ts"
 import type { Deletion, RangeTombstone, Row } from "../data/row.ts"
-import { isRowLive } from "../data/row-liveness.ts"
 import type { Token } from "../data/topology.ts"
 import { mergeEntries } from "../data/view-entry.ts"
 import type { NodeId } from "../runtime/network.ts"
@@ -24,6 +23,7 @@ import type { Buffer } from "../runtime/pure.ts"
 import { type MergedPartition, type MergedRow, comparePartitions } from "./merged-partition.ts"
 import { type PartitionRepair, repairOf } from "./read-repair.ts"
 import { type ResponsePartition, type ResponseRow, rowClustering } from "./response-reader.ts"
+import { isRowLive } from "./row-liveness.ts"
 
 export interface ReplicaAnswer {
   readonly node: NodeId
@@ -182,7 +182,7 @@ class Merger {
       if (covering !== null) versions.push({ ...first, marker: null, deletion: covering, complexDeletions: [], cells: [] })
       row = mergeEntries(table, versions)
     } else row = mergeRows(versions, covering)
-    return row === null ? null : { row, bytes: rowBytes(row), live: isRowLive(table, row, nowSeconds) }
+    return row === null ? null : { row, bytes: rowBytes(row), live: isRowLive(table, merged.key, row, nowSeconds) }
   }
 }
 

@@ -39,6 +39,23 @@ const MAX_POOLED_BYTES = 256 * 1024
 export class Replica {
   readonly #deps: CoordinatorDeps
   readonly #writers: ResponseWriter[] = []
+  /** Mutations that are in the memtable and not acknowledged yet. */
+  #applied: Asker[] = []
+  readonly #sendAcknowledgements = (): void => {
+    const askers = this.#applied
+    this.#applied = []
+    const { router, store } = this.#deps
+    try {
+      store.writeOut()
+    } catch (error) {
+      for (const asker of askers) this.#refuse(asker, VERB.writeFailed, error)
+      return
+    }
+    for (const asker of askers) {
+      router.begin(VERB.writeAck, 0, asker.requestId)
+      router.send(asker.from)
+    }
+  }
 
   constructor(deps: CoordinatorDeps) {
     this.#deps = deps
@@ -74,10 +91,10 @@ export class Replica {
     else this.#acknowledge(asker)
   }
 
+  /** At the end of the turn: one write to the log for all mutations of the turn, then their acknowledgements. */
   #acknowledge(asker: Asker): void {
-    const { router } = this.#deps
-    router.begin(VERB.writeAck, 0, asker.requestId)
-    router.send(asker.from)
+    if (this.#applied.length === 0) this.#deps.clock.atTurnEnd(this.#sendAcknowledgements)
+    this.#applied.push(asker)
   }
 
   #checkMutation(asker: Asker, mutation: Buffer, source: ApplySource): void {
