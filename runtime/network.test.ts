@@ -1,9 +1,13 @@
 // One suite for the WebSocket network and the simulated one, then what each can do alone.
 import * as net from "node:net"
 import { afterEach, describe, expect, it } from "vitest"
+import { WebSocket, WebSocketServer } from "ws"
+import type { Clock } from "./clock.ts"
 import type { JoinNetwork, Lane, Network, NodeId } from "./network.ts"
 import { LANE } from "./network.ts"
 import { AssertionError } from "./pure.ts"
+import { frameOf } from "./real/network-frame.ts"
+import { encodeHandshake } from "./real/network-handshake.ts"
 import { RealClock } from "./real/real-clock.ts"
 import { WsNetwork } from "./real/ws-network.ts"
 import { Scheduler } from "./simulated/scheduler.ts"
@@ -59,7 +63,7 @@ interface Cluster {
 interface RealCluster extends Cluster {
   readonly networks: readonly WsNetwork[]
   readonly log: readonly string[]
-  create(self: NodeId, overrides?: { clusterName?: string; incarnation?: number; listenPort?: number }): WsNetwork
+  create(self: NodeId, overrides?: { clusterName?: string; incarnation?: number; listenPort?: number; clock?: Clock }): WsNetwork
 }
 
 async function realCluster(count: number): Promise<RealCluster> {
@@ -350,6 +354,47 @@ describe("WebSocket network", () => {
     await until(() => order.length === 2)
     expect(performance.now() - start).toBeGreaterThanOrEqual(40)
     networks[0]!.restore(2)
+  })
+
+  it("gives up a connection that answers no ping, and dials again", async () => {
+    const clock = new RealClock()
+    const fast: Clock = {
+      nowMicros: () => clock.nowMicros(), monotonicMs: () => clock.monotonicMs(), cancel: (timer) => clock.cancel(timer),
+      atTurnEnd: (fn) => clock.atTurnEnd(fn), sleep: (delayMs) => clock.sleep(delayMs / 100), after: (delayMs, fn) => clock.after(delayMs / 100, fn),
+    }
+    // A node whose process is stopped: the connection stands, and nothing comes.
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0, autoPong: false })
+    const answer = encodeHandshake({ clusterName: "test", self: 2, hostId: "host 2", incarnation: 1 })
+    let dials = 0
+    server.on("connection", (socket) => {
+      dials++
+      socket.once("message", () => socket.send(answer))
+    })
+    await new Promise((resolve) => server.once("listening", resolve))
+    const cluster = await linked(realCluster(0))
+    const node = new Node(cluster.create(1, { clock: fast }), "", 0)
+    ;(node.network as WsNetwork).setPeers([{ node: 2, address: "127.0.0.1", port: (server.address() as net.AddressInfo).port }])
+    node.start()
+    await cluster.until(() => dials === 2)
+    expect(node.links.slice(0, 2)).toEqual(["2 up", "2 down"])
+    expect(cluster.log.join()).toContain("no answer to 4 pings")
+    await node.network.stop()
+    await new Promise((resolve) => server.close(resolve))
+  })
+
+  it("closes a connection with a damaged frame", async () => {
+    const cluster = await linked(realCluster(1))
+    const socket = new WebSocket(`ws://127.0.0.1:${cluster.nodes[0]!.port}`)
+    const closed = new Promise((resolve) => socket.once("close", resolve))
+    socket.once("open", () => socket.send(encodeHandshake({ clusterName: "test", self: 2, hostId: "host 2", incarnation: 1 })))
+    socket.once("message", () => {
+      const frame = frameOf(LANE.data, Buffer.from("hello"))
+      frame[9]! ^= 1
+      socket.send(frame)
+    })
+    await closed
+    expect(cluster.log.join()).toMatch(/\(node 2\) closed: wrong CRC over a frame of 17 bytes/)
+    expect(cluster.nodes[0]!.received).toEqual([])
   })
 
   it("allows faults in tests only", () => {
