@@ -1,8 +1,11 @@
 // Finds the function that a call means: by name, then by what is known of the arguments, as Cassandra's FunctionResolver
 // does. Names are looked up in the keyspace `system` only, since there are no user-defined functions.
 import type { CqlType } from "../../data/cql-type.ts"
-import { typeText } from "./type-text.ts"
+import { typeName } from "../../data/types/type-name.ts"
+import { compareValues, validate } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
+import { aggregateFunctions } from "./aggregates.ts"
+import { blobFunctions } from "./blob-functions.ts"
 import type { CqlFunction, FunctionArgument, FunctionName, FunctionSite, Overload } from "./function.ts"
 import { native } from "./function.ts"
 import { timeFunctions } from "./time-functions.ts"
@@ -24,6 +27,8 @@ const FUNCTIONS: ReadonlyMap<string, readonly Overload[]> = new Map<string, read
   ["uuid", [uuidFunction()]],
   ["token", [tokenFunction]],
   ...timeFunctions(),
+  ...blobFunctions((type, bytes) => validate(native(type), bytes) === null),
+  ...aggregateFunctions((type, a, b) => compareValues(type)(a, 0, a.length, b, 0, b.length)),
 ])
 
 export function isFunctionName(name: FunctionName): boolean {
@@ -52,7 +57,7 @@ export function resolveFunction(name: FunctionName, args: readonly FunctionArgum
 function choose(printed: string, candidates: readonly CqlFunction[], args: readonly FunctionArgument[], site: FunctionSite): CqlFunction {
   const compatible: CqlFunction[] = []
   for (const candidate of candidates) {
-    if (site.receiver !== null && typeText(candidate.returnType) !== typeText(site.receiver)) continue
+    if (site.receiver !== null && typeName(candidate.returnType) !== typeName(site.receiver)) continue
     const match = matchArguments(candidate, args)
     if (match === "exact") return candidate
     if (match === "weak") compatible.push(candidate)
@@ -86,11 +91,11 @@ function checkArguments(candidate: CqlFunction, args: readonly FunctionArgument[
   args.forEach((arg, index) => {
     const type = wanted[index] as CqlType
     if (arg.test(type) === "none") {
-      throw new InvalidRequestError(`Type error: ${arg.text} cannot be passed as argument ${index} of function system.${candidate.name} of type ${typeText(type)}`)
+      throw new InvalidRequestError(`Type error: ${arg.text} cannot be passed as argument ${index} of function system.${candidate.name} of type ${typeName(type)}`)
     }
   })
 }
 
 function signature(candidate: CqlFunction): string {
-  return `system.${candidate.name} : (${candidate.argumentTypes.map(typeText).join(", ")}) -> ${typeText(candidate.returnType)}`
+  return `system.${candidate.name} : (${candidate.argumentTypes.map(typeName).join(", ")}) -> ${typeName(candidate.returnType)}`
 }

@@ -1,0 +1,32 @@
+// What a SELECT is once it is compiled: plain data that its runs share.
+import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
+import type { ResultMetadata } from "../metadata.ts"
+import type { FilterSource } from "./row-filter.ts"
+import type { WhereClause } from "./select-where.ts"
+import type { Selection } from "./selection.ts"
+import type { CompiledTerm } from "./term.ts"
+
+/** What GROUP BY groups by: the partition key and this many clustering columns. */
+export interface Grouping {
+  readonly clusteringColumns: number
+}
+
+export interface SelectDefinition {
+  readonly table: TableSchema
+  readonly where: WhereClause
+  readonly selection: Selection
+  readonly metadata: ResultMetadata
+  readonly distinct: boolean
+  readonly reversed: boolean
+  /** ORDER BY with IN on the partition key: after all partitions are read, rows are sorted by so many clustering columns. 0: not. */
+  readonly sortColumns: number
+  readonly grouping: Grouping | null
+  readonly limit: CompiledTerm | null
+  readonly perPartitionLimit: CompiledTerm | null
+  /** Filters, and the columns that they need. */
+  readonly filters: readonly FilterSource[]
+  readonly filterColumns: readonly ColumnSchema[]
+  /** A partition with only a static row gives a result row. */
+  readonly showsStaticOnly: boolean
+  readonly warnings: readonly string[]
+}

@@ -1,0 +1,205 @@
+// The WHERE clause of a SELECT: which partitions and which slices of them are read, and what is left to be filtered.
+//
+// 1. Each relation becomes a restriction (select-restriction.ts); restrictions of the same column are merged.
+// 2. The partition key: all columns by = or IN are keys to read one by one; anything less is a scan of a token range.
+// 3. Clustering: a prefix of columns by = or IN, and one slice after it, become slices of the partitions read.
+// 4. What is left filters rows after they are merged, and needs ALLOW FILTERING. Virtual tables need no permission.
+import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
+import { InvalidRequestError } from "../errors.ts"
+import type { Relation } from "../language/ast-relations.ts"
+import {
+  type CollectionCondition, type Restriction, type TokenRestriction, columnNamed, compileComparison, compileContains, compileElement, compileIn, compileToken,
+  compileTupleComparison, compileTupleIn,
+} from "./select-restriction.ts"
+import type { TermContext } from "./term.ts"
+
+const NEEDS_FILTERING =
+  "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. " +
+  "If you want to execute this query despite the performance unpredictability, use ALLOW FILTERING"
+
+export interface WhereClause {
+  /** One restriction (= or IN) for each column of the partition key, in key order; null: a scan. */
+  readonly keys: readonly Restriction[] | null
+  readonly token: TokenRestriction | null
+  /** In clustering order: = and IN, the last may be a slice; together they cover a prefix of the clustering columns. */
+  readonly clustering: readonly Restriction[]
+  readonly filters: readonly Restriction[]
+  readonly conditions: readonly CollectionCondition[]
+  /** Restricted anywhere, in `clustering` or as filters. */
+  readonly restrictsClustering: boolean
+  readonly restrictsRegulars: boolean
+  /** Clustering columns restricted by one =. */
+  readonly fixed: ReadonlySet<ColumnSchema>
+}
+
+export function compileWhere(table: TableSchema, relations: readonly Relation[], allowFiltering: boolean, context: TermContext): WhereClause {
+  const collector = new Collector()
+  for (const relation of relations) collect(table, relation, context, collector)
+  const all = collector.restrictions()
+  const filtering = allowFiltering || table.kind === "virtual"
+  checkClusteringMerge(all, filtering)
+  const partition = all.filter((restriction) => kindOf(restriction) === "partition_key")
+  const clustering = all.filter((restriction) => kindOf(restriction) === "clustering").sort((a, b) => firstPosition(a) - firstPosition(b))
+  const others = all.filter((restriction) => kindOf(restriction) === "regular" || kindOf(restriction) === "static")
+  const { conditions, token } = collector
+
+  const keys = keyRestrictions(table, partition, conditions, filtering)
+  const prefix = clusteringPrefix(clustering)
+  const rest = clustering.slice(prefix.length)
+  if (rest.length > 0 && !filtering) refuseGap(table, clustering)
+  const filters = [...(keys === null ? partition : []), ...rest, ...others]
+  const scans = keys === null || token !== null
+  if (!filtering && (filters.length > 0 || conditions.length > 0 || (scans && clustering.length > 0))) throw new InvalidRequestError(NEEDS_FILTERING)
+  const conditionKinds = conditions.map((condition) => condition.column.kind)
+  return {
+    keys, token, clustering: prefix, filters, conditions,
+    restrictsClustering: clustering.length > 0 || conditionKinds.includes("clustering"),
+    restrictsRegulars: others.some((restriction) => kindOf(restriction) === "regular") || conditionKinds.includes("regular"),
+    fixed: new Set(clustering.flatMap((restriction) => (restriction.kind === "eq" ? restriction.columns : []))),
+  }
+}
+
+function kindOf(restriction: Restriction): ColumnSchema["kind"] {
+  return (restriction.columns[0] as ColumnSchema).kind
+}
+function firstPosition(restriction: Restriction): number {
+  return (restriction.columns[0] as ColumnSchema).position
+}
+
+function collect(table: TableSchema, relation: Relation, context: TermContext, into: Collector): void {
+  switch (relation.kind) {
+    case "comparison":
+      return into.add(compileComparison(table, relation, context))
+    case "in":
+      return into.add(compileIn(table, relation, context))
+    case "tupleComparison":
+      return into.add(compileTupleComparison(table, relation, context))
+    case "tupleIn":
+      return into.add(compileTupleIn(table, relation, context))
+    case "contains":
+      return into.condition(compileContains(table, relation, context))
+    case "element":
+      return into.condition(compileElement(table, relation, context))
+    case "token":
+      return into.addToken(compileToken(table, relation, context), table)
+    case "isNotNull":
+      throw new InvalidRequestError(`Unsupported restriction: ${columnNamed(table, relation.column).name} IS NOT NULL`)
+    case "like":
+      throw new InvalidRequestError(`LIKE restriction is only supported on properly indexed columns. ${columnNamed(table, relation.column).name} LIKE is not valid.`)
+    case "customIndex":
+      throw new InvalidRequestError(`Invalid index expression: no index named ${relation.index.name} exists on table ${table.keyspace}.${table.name}`)
+  }
+}
+
+/** Merges restrictions of the same columns as they come. */
+class Collector {
+  readonly conditions: CollectionCondition[] = []
+  token: TokenRestriction | null = null
+  readonly #restrictions: Restriction[] = []
+
+  restrictions(): readonly Restriction[] {
+    return this.#restrictions
+  }
+
+  condition(condition: CollectionCondition): void {
+    this.conditions.push(condition)
+  }
+
+  add(restriction: Restriction): void {
+    for (const [index, existing] of this.#restrictions.entries()) {
+      if (!existing.columns.some((column) => restriction.columns.includes(column))) continue
+      this.#restrictions[index] = merge(existing, restriction)
+      return
+    }
+    this.#restrictions.push(restriction)
+  }
+
+  addToken(token: TokenRestriction, table: TableSchema): void {
+    const name = `token(${table.partitionKey.map((column) => column.name).join(", ")})`
+    const existing = this.token
+    if (existing === null) {
+      this.token = token
+      return
+    }
+    if (existing.eq !== null || token.eq !== null) throw new InvalidRequestError(`${name} cannot be restricted by more than one relation if it includes an Equal`)
+    if (existing.lower !== null && token.lower !== null) throw new InvalidRequestError(`More than one restriction was found for the start bound on ${name}`)
+    if (existing.upper !== null && token.upper !== null) throw new InvalidRequestError(`More than one restriction was found for the end bound on ${name}`)
+    this.token = { eq: null, lower: existing.lower ?? token.lower, upper: existing.upper ?? token.upper }
+  }
+}
+
+function merge(existing: Restriction, added: Restriction): Restriction {
+  const first = existing.columns[0] as ColumnSchema
+  const tuple = existing.columns.length > 1 || added.columns.length > 1
+  const name = tuple ? `(${added.columns.map((column) => column.name).join(", ")})` : first.name
+  if (existing.kind === "eq" || added.kind === "eq") throw new InvalidRequestError(`${name} cannot be restricted by more than one relation if it includes an Equal`)
+  if (existing.kind === "in" || added.kind === "in") throw new InvalidRequestError(`${name} cannot be restricted by more than one relation if it includes a IN`)
+  if (existing.columns.length > 1 !== added.columns.length > 1) {
+    throw new InvalidRequestError(`Column "${first.name}" cannot be restricted by both a tuple notation inequality and a single column inequality (${name})`)
+  }
+  if (existing.lower !== null && added.lower !== null) throw new InvalidRequestError(`More than one restriction was found for the start bound on ${name}`)
+  if (existing.upper !== null && added.upper !== null) throw new InvalidRequestError(`More than one restriction was found for the end bound on ${name}`)
+  if (existing.columns[0] !== added.columns[0]) {
+    throw new InvalidRequestError(`Column "${name}" cannot be restricted by two inequalities not starting with the same column`)
+  }
+  // (a, b) > ... and (a) < ...: each limit keeps its own length; the columns are those of the longer one.
+  const columns = existing.columns.length >= added.columns.length ? existing.columns : added.columns
+  return { kind: "slice", columns, lower: existing.lower ?? added.lower, upper: existing.upper ?? added.upper }
+}
+
+function keyRestrictions(
+  table: TableSchema, partition: readonly Restriction[], conditions: readonly CollectionCondition[], filtering: boolean,
+): readonly Restriction[] | null {
+  if (partition.length === 0) return null
+  const keys = table.partitionKey.map((column) => partition.find((restriction) => restriction.columns[0] === column))
+  const complete = keys.every((restriction) => restriction !== undefined && restriction.kind !== "slice")
+  if (complete && !conditions.some((condition) => condition.column.kind === "partition_key")) return keys as Restriction[]
+  if (!filtering) throw new InvalidRequestError(NEEDS_FILTERING)
+  if (partition.some((restriction) => restriction.kind === "in") && table.kind !== "virtual") {
+    throw new InvalidRequestError("IN restrictions are not supported when the query involves filtering")
+  }
+  return null
+}
+
+/** The restrictions that a slice of the partition can stand for. */
+function clusteringPrefix(sorted: readonly Restriction[]): readonly Restriction[] {
+  let position = 0
+  const prefix: Restriction[] = []
+  for (const restriction of sorted) {
+    if (firstPosition(restriction) !== position) break
+    prefix.push(restriction)
+    if (restriction.kind === "slice") break
+    position += restriction.columns.length
+  }
+  return prefix
+}
+
+/** A slice on a column ends what later columns can be restricted by. */
+function checkClusteringMerge(restrictions: readonly Restriction[], filtering: boolean): void {
+  if (filtering) return
+  let last: Restriction | null = null
+  for (const restriction of restrictions) {
+    if (kindOf(restriction) !== "clustering") continue
+    const column = restriction.columns[0] as ColumnSchema
+    const before: ColumnSchema | null = last === null ? null : (last.columns[0] as ColumnSchema)
+    if (last !== null && before !== null) {
+      if (last.kind === "slice" && column.position > before.position) {
+        throw new InvalidRequestError(`Clustering column "${column.name}" cannot be restricted (preceding column "${before.name}" is restricted by a non-EQ relation)`)
+      }
+      if (restriction.kind === "slice" && column.position < before.position) {
+        throw new InvalidRequestError(`PRIMARY KEY column "${before.name}" cannot be restricted (preceding column "${column.name}" is restricted by a non-EQ relation)`)
+      }
+    }
+    if (before === null || column.position > before.position) last = restriction
+  }
+}
+
+function refuseGap(table: TableSchema, sorted: readonly Restriction[]): never {
+  const restricted = sorted.flatMap((restriction) => restriction.columns)
+  for (const [index, column] of restricted.entries()) {
+    const expected = table.clustering[index] as ColumnSchema
+    if (column !== expected) throw new InvalidRequestError(`PRIMARY KEY column "${column.name}" cannot be restricted as preceding column "${expected.name}" is not restricted`)
+  }
+  throw new InvalidRequestError(NEEDS_FILTERING)
+}
+

@@ -1,0 +1,147 @@
+// Compiles SELECT: looks the table up, compiles the clauses in Cassandra's order (so that the first of several mistakes
+// is the one Cassandra names), and puts the plan together.
+import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
+import { nativeType } from "../../data/types/type-name.ts"
+import { InvalidRequestError } from "../errors.ts"
+import type { Ordering, SelectStatement } from "../language/ast-dml.ts"
+import type { Selectable, Term } from "../language/ast-terms.ts"
+import { compileTerm } from "./compile-term.ts"
+import { resultMetadata } from "./result-metadata.ts"
+import { compileCondition, compileFilter } from "./row-filter.ts"
+import type { Grouping } from "./select-definition.ts"
+import { SelectPlan } from "./select-plan.ts"
+import { columnNamed } from "./select-restriction.ts"
+import { type WhereClause, compileWhere } from "./select-where.ts"
+import { type Selection, compileSelection } from "./selection.ts"
+import { findTable } from "./find-table.ts"
+import type { CompileContext, CompiledTerm, TermContext } from "./term.ts"
+
+/** Throws InvalidRequestError. */
+export function compileSelect(statement: SelectStatement, context: CompileContext): SelectPlan {
+  const table = findTable(statement.table, context)
+  const termContext: TermContext = { ...context, table }
+  const selection = compileSelection(table, statement, termContext)
+  const selected = selectedColumns(table, selection)
+  const where = compileWhere(table, statement.where, statement.allowFiltering, termContext)
+  if (where.restrictsClustering && selected.length > 0 && selected.every((column) => column.kind === "static")) {
+    throw new InvalidRequestError("Cannot restrict clustering columns when selecting only static columns")
+  }
+  const grouping = compileGrouping(table, statement.groupBy, where)
+  const aggregates = selection.aggregates.length > 0
+  if (statement.distinct) checkDistinct(table, statement, where, selected)
+  if (aggregates && grouping === null && statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with aggregate queries.")
+  const reversed = statement.orderBy.length > 0 && compileOrdering(table, statement.orderBy, where)
+  const limit = compileLimit(statement.limit, "[limit]", table, termContext)
+  const perPartitionLimit = compileLimit(statement.perPartitionLimit, "[per_partition_limit]", table, termContext)
+
+  const filterColumns: ColumnSchema[] = []
+  const slotOf = (column: ColumnSchema): number => {
+    const slot = filterColumns.indexOf(column)
+    return slot >= 0 ? slot : filterColumns.push(column) - 1
+  }
+  const filters = [...where.filters.map((filter) => compileFilter(filter, slotOf)), ...where.conditions.map((condition) => compileCondition(condition, slotOf))]
+  return new SelectPlan(
+    {
+      table, where, selection, reversed, grouping, limit, perPartitionLimit, filters, filterColumns,
+      metadata: resultMetadata(selection.columns),
+      distinct: statement.distinct,
+      sortColumns: sortColumns(table, statement.orderBy, where),
+      showsStaticOnly: !where.restrictsClustering && !where.restrictsRegulars,
+      warnings: aggregates ? aggregationWarnings(where) : [],
+    },
+    context.variables,
+  )
+}
+
+/** The columns that the selection reads. */
+function selectedColumns(table: TableSchema, selection: Selection): readonly ColumnSchema[] {
+  return selection.plain ?? (selection.fetched.length > 0 ? selection.fetched : table.partitionKey)
+}
+
+function compileLimit(term: Term | null, name: string, table: TableSchema, context: TermContext): CompiledTerm | null {
+  return term === null ? null : compileTerm(term, { keyspace: table.keyspace, table: table.name, name, type: nativeType("int") }, context)
+}
+
+function isScan(where: WhereClause): boolean {
+  return where.keys === null || where.token !== null
+}
+
+function keysAreIn(where: WhereClause): boolean {
+  return where.keys !== null && where.keys.some((restriction) => restriction.kind === "in")
+}
+
+function aggregationWarnings(where: WhereClause): readonly string[] {
+  if (where.keys === null && where.token === null) return ["Aggregation query used without partition key"]
+  return keysAreIn(where) ? ["Aggregation query used on multiple partition keys (IN restriction)"] : []
+}
+
+function checkDistinct(table: TableSchema, statement: SelectStatement, where: WhereClause, selected: readonly ColumnSchema[]): void {
+  if (statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
+  if (where.restrictsClustering || where.restrictsRegulars) {
+    throw new InvalidRequestError("SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.")
+  }
+  for (const column of selected) {
+    if (column.kind !== "partition_key" && column.kind !== "static") {
+      throw new InvalidRequestError(`SELECT DISTINCT queries must only request partition key columns and/or static columns (not ${column.name})`)
+    }
+  }
+  if (!isScan(where)) return
+  for (const column of table.partitionKey) {
+    if (!selected.includes(column)) throw new InvalidRequestError(`SELECT DISTINCT queries must request all the partition key columns (missing ${column.name})`)
+  }
+}
+
+/** True when rows are read in reverse clustering order. */
+function compileOrdering(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause): boolean {
+  const orderings = orderBy.map((ordering) => ({ column: columnNamed(table, ordering.column), descending: ordering.descending, ann: ordering.ann }))
+  if (orderings.some((ordering) => ordering.ann !== null)) throw new InvalidRequestError("ANN ordering by vector requires the column to be indexed")
+  if (isScan(where)) throw new InvalidRequestError("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
+  let reversed: boolean | null = null
+  let position = 0
+  for (const { column, descending } of orderings) {
+    if (column.kind !== "clustering") throw new InvalidRequestError(`Order by is currently only supported on the clustered columns of the PRIMARY KEY, got ${column.name}`)
+    while (position !== column.position) {
+      const skipped = table.clustering[position++]
+      if (skipped === undefined || !where.fixed.has(skipped)) {
+        throw new InvalidRequestError("Ordering by clustering columns must follow the declared order in the PRIMARY KEY")
+      }
+    }
+    position++
+    const backwards = descending !== column.reversed
+    if (reversed !== null && reversed !== backwards) throw new InvalidRequestError("Unsupported order by relation")
+    reversed = backwards
+  }
+  return reversed ?? false
+}
+
+function sortColumns(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause): number {
+  if (!keysAreIn(where)) return 0
+  return Math.max(0, ...orderBy.map((ordering) => columnNamed(table, ordering.column).position + 1))
+}
+
+function compileGrouping(table: TableSchema, groupBy: readonly Selectable[], where: WhereClause): Grouping | null {
+  if (groupBy.length === 0) return null
+  const key = [...table.partitionKey, ...table.clustering]
+  let next = 0
+  for (const selectable of groupBy) {
+    if (selectable.kind !== "column") throw new InvalidRequestError("Group by currently only supports columns of the PRIMARY KEY")
+    const column = columnNamed(table, selectable.name)
+    if (!key.includes(column)) throw new InvalidRequestError(`Group by is currently only supported on the columns of the PRIMARY KEY, got ${column.name}`)
+    while (key[next] !== column) {
+      const skipped = key[next++]
+      if (skipped === undefined || !isFixed(skipped, where)) {
+        throw new InvalidRequestError("Group by currently only support groups of columns following their declared order in the PRIMARY KEY")
+      }
+    }
+    next++
+  }
+  const clusteringColumns = next - table.partitionKey.length
+  if (clusteringColumns < 0 && !table.partitionKey.slice(next).every((column) => isFixed(column, where))) {
+    throw new InvalidRequestError("Group by is not supported on only a part of the partition key")
+  }
+  return { clusteringColumns: Math.max(clusteringColumns, 0) }
+}
+
+function isFixed(column: ColumnSchema, where: WhereClause): boolean {
+  return where.fixed.has(column) || (where.keys ?? []).some((restriction) => restriction.kind === "eq" && restriction.columns.includes(column))
+}

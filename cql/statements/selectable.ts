@@ -1,0 +1,179 @@
+// Compiles what stands in a SELECT clause to expressions: columns, functions, casts, parts of collections and user types,
+// writetime and ttl. Columns get slots, aggregates and terms get places in the scope, in the order in which they come.
+import { assert } from "../../runtime/pure.ts"
+import type { CqlType } from "../../data/cql-type.ts"
+import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
+import { typeName } from "../../data/types/type-name.ts"
+import { InvalidRequestError } from "../errors.ts"
+import { COUNT_ROWS } from "../functions/aggregates.ts"
+import { castFunction } from "../functions/cast.ts"
+import type { CqlFunction, FunctionArgument, ScalarFunction } from "../functions/function.ts"
+import { resolveFunction } from "../functions/registry.ts"
+import type { FunctionNode, Selectable, Term } from "../language/ast-terms.ts"
+import { compileTerm } from "./compile-term.ts"
+import { elementExpression, fieldExpression, sliceExpression } from "./selectable-parts.ts"
+import { cellAttributeExpression } from "./selectable-cells.ts"
+import type { AggregateCall, Expression, Scope } from "./select-expression.ts"
+import { columnNamed } from "./select-restriction.ts"
+import { functionSite, inferType, resolveTypeNode, testAssignment } from "./test-assignment.ts"
+import { termText } from "./term-text.ts"
+import { type CompiledTerm, type TermContext, columnReceiver } from "./term.ts"
+import { testType } from "./value-compatibility.ts"
+
+export class SelectableCompiler {
+  readonly fetched: ColumnSchema[] = []
+  readonly aggregates: AggregateCall[] = []
+  readonly terms: CompiledTerm[] = []
+  needsCells = false
+  readonly #table: TableSchema
+  readonly #context: TermContext
+
+  constructor(table: TableSchema, context: TermContext) {
+    this.#table = table
+    this.#context = context
+  }
+
+  slotOf(column: ColumnSchema): number {
+    const slot = this.fetched.indexOf(column)
+    return slot >= 0 ? slot : this.fetched.push(column) - 1
+  }
+
+  column(column: ColumnSchema): Expression {
+    const slot = this.slotOf(column)
+    return { type: column.type, name: column.name, evaluate: (scope) => scope.row.value(slot) }
+  }
+
+  /** Throws InvalidRequestError. */
+  compile(node: Selectable): Expression {
+    switch (node.kind) {
+      case "column":
+        return this.column(columnNamed(this.#table, node.name))
+      case "countRows":
+        return { ...this.#aggregate({ function: COUNT_ROWS, arguments: [] }), name: "count" }
+      case "function":
+        return this.#function(node)
+      case "cast": {
+        const operand = this.compile(node.operand)
+        const type = resolveTypeNode(node.type, this.#context)
+        return this.#call(castFunction(operand.type, type), [operand], `cast(${operand.name} as ${typeName(type)})`)
+      }
+      case "cellAttribute":
+        this.needsCells = true
+        return cellAttributeExpression(this.#table, node, this)
+      case "field":
+        return fieldExpression(this.compile(node.operand), node.field)
+      case "element": {
+        const operand = this.compile(node.operand)
+        return elementExpression(operand, (type) => this.term(node.key, type, `key(${operand.name})`), termText(node.key))
+      }
+      case "slice": {
+        const operand = this.compile(node.operand)
+        const bound = (term: Term | null) => (type: CqlType): number | null => (term === null ? null : this.term(term, type, `slice(${operand.name})`))
+        return sliceExpression(operand, bound(node.from), bound(node.to), `${node.from === null ? "" : termText(node.from)}..${node.to === null ? "" : termText(node.to)}`)
+      }
+      case "typeHint":
+        return this.#typeHint(node.operand, resolveTypeNode(node.type, this.#context))
+      case "tuple": {
+        const only = node.elements.length === 1 ? node.elements[0] : undefined
+        if (only !== undefined) return this.compile(only)
+        throw this.#untyped(node)
+      }
+      default:
+        throw this.#untyped(node)
+    }
+  }
+
+  /** Compiles a term for a type; returns its index in the scope's terms. */
+  term(term: Term, type: CqlType, name: string): number {
+    return this.terms.push(compileTerm(term, columnReceiver(this.#table, { name, type }), this.#context)) - 1
+  }
+
+  #termExpression(term: Term, type: CqlType, receiver: string): Expression {
+    const index = this.term(term, type, receiver)
+    return { type, name: termText(term), evaluate: (scope) => scope.terms[index] ?? null }
+  }
+
+  #typeHint(operand: Selectable, type: CqlType): Expression {
+    if (isTerm(operand)) {
+      const expression = this.#termExpression(operand, type, "[selection]")
+      return { ...expression, name: `(${typeName(type)})${expression.name}` }
+    }
+    const expression = this.compile(operand)
+    if (testType(expression.type, type) === "none") {
+      throw new InvalidRequestError(`Cannot assign value ${expression.name} to (${typeName(type)})${expression.name} of type ${typeName(type)}`)
+    }
+    return { ...expression, type, name: `(${typeName(type)})${expression.name}` }
+  }
+
+  #untyped(node: Selectable): InvalidRequestError {
+    const text = isTerm(node) ? termText(node) : node.kind
+    return new InvalidRequestError(`Cannot infer type for term ${text} in selection clause (try using a cast to force a type)`)
+  }
+
+  #function(node: FunctionNode<Selectable>): Expression {
+    const compiled = node.arguments.map((argument) => (isTerm(argument) ? null : this.#argument(argument, node)))
+    const args = node.arguments.map((argument, index) => this.#describe(argument, compiled[index] ?? null))
+    const found = resolveFunction(node.name, args, functionSite(this.#context, null))
+    const written = node.name.keyspace === null ? node.name.name : `${node.name.keyspace}.${node.name.name}`
+    if (found === null) throw new InvalidRequestError(`Unknown function '${written}'`)
+    const operands = compiled.map((expression, index): Expression => {
+      const type = found.argumentTypes[index] as CqlType
+      return expression ?? this.#termExpression(node.arguments[index] as Term, type, `arg${index}(system.${found.name})`)
+    })
+    return this.#call(found, operands, `system.${found.name}(${operands.map((operand) => operand.name).join(", ")})`)
+  }
+
+  #argument(argument: Selectable, call: FunctionNode<Selectable>): Expression {
+    const before = this.aggregates.length
+    const expression = this.compile(argument)
+    if (this.aggregates.length > before && isAggregateName(call)) throw new InvalidRequestError("aggregate functions cannot be used as arguments of aggregate functions")
+    return expression
+  }
+
+  #describe(argument: Selectable, compiled: Expression | null): FunctionArgument {
+    if (compiled !== null) return { text: compiled.name, type: compiled.type, test: (type) => testType(compiled.type, type) }
+    assert(isTerm(argument), "what is not compiled is a term")
+    return { text: termText(argument), type: inferType(argument, this.#context), test: (type) => testAssignment(argument, type, this.#context) }
+  }
+
+  #call(found: CqlFunction, operands: readonly Expression[], name: string): Expression {
+    if (found.kind === "aggregate") return { ...this.#aggregate({ function: found, arguments: operands }), name }
+    return { type: found.returnType, name, evaluate: scalarEvaluator(found, operands, this.#context) }
+  }
+
+  #aggregate(call: AggregateCall): Expression {
+    const index = this.aggregates.push(call) - 1
+    return { type: call.function.returnType, name: call.function.name, evaluate: (scope) => scope.aggregates[index]?.compute() ?? null }
+  }
+}
+
+function scalarEvaluator(found: ScalarFunction, operands: readonly Expression[], context: TermContext): (scope: Scope) => Uint8Array | null {
+  return (scope) => found.execute(operands.map((operand) => operand.evaluate(scope)), context.functions)
+}
+
+function isAggregateName(call: FunctionNode<Selectable>): boolean {
+  return ["count", "min", "max", "sum", "avg"].includes(call.name.name)
+}
+
+/** No column anywhere in it: its value is known before the first row. */
+export function isTerm(node: Selectable): node is Term {
+  switch (node.kind) {
+    case "constant":
+    case "null":
+    case "marker":
+      return true
+    case "list":
+    case "set":
+    case "tuple":
+      return node.elements.every(isTerm)
+    case "map":
+      return node.entries.every(({ key, value }) => isTerm(key) && isTerm(value))
+    case "udt":
+      return node.fields.every(({ value }) => isTerm(value))
+    case "typeHint":
+    case "negation":
+      return false
+    default:
+      return false
+  }
+}
