@@ -1,0 +1,83 @@
+// BEGIN BATCH ... APPLY BATCH: its statements compiled one by one, with one set of bind variables and one timestamp.
+import { nativeType } from "../../data/types/type-name.ts"
+import { InvalidRequestError } from "../errors.ts"
+import type { BatchStatement, ModificationStatement } from "../language/ast-dml.ts"
+import type { Term } from "../language/ast-terms.ts"
+import type { ColumnSpecification } from "../metadata.ts"
+import type { BatchPlan, EncodeContext } from "../plan.ts"
+import type { BoundValues } from "../request.ts"
+import { orderValues } from "./bind-variables.ts"
+import { compileTerm } from "./compile-term.ts"
+import { compileDelete } from "./delete.ts"
+import { compileInsert } from "./insert.ts"
+import { type CompileContext, type CompiledTerm, UNSET } from "./term.ts"
+import { compileUpdate } from "./update.ts"
+import type { ModificationPlan } from "./write-plan.ts"
+
+export function compileModification(statement: ModificationStatement, context: CompileContext): ModificationPlan {
+  switch (statement.kind) {
+    case "insert":
+      return compileInsert(statement, context)
+    case "insertJson":
+      throw new InvalidRequestError("INSERT JSON is not supported")
+    case "update":
+      return compileUpdate(statement, context)
+    case "delete":
+      return compileDelete(statement, context)
+  }
+}
+
+export function compileBatch(statement: BatchStatement, context: CompileContext): BatchPlan {
+  const { type, using } = statement
+  if (using.timeToLive !== null) throw new InvalidRequestError("Global TTL on the BATCH statement is not supported.")
+  if (type === "COUNTER" && using.timestamp !== null) throw new InvalidRequestError("Cannot provide custom timestamp for counter BATCH")
+  if (type === "COUNTER" && statement.statements.length > 0) throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
+  const timestamp = using.timestamp === null ? null : compileTimestamp(using.timestamp, context)
+  const plans = statement.statements.map((inner) => compileModification(inner, context))
+  if (timestamp !== null && plans.some(({ definition }) => definition.attributes.hasTimestamp)) {
+    throw new InvalidRequestError("Timestamp must be set either on BATCH or individual statements")
+  }
+  return new Batch(type, plans, timestamp, context.variables.specifications())
+}
+
+function compileTimestamp(term: Term, context: CompileContext): CompiledTerm {
+  const receiver: ColumnSpecification = { keyspace: context.keyspace ?? "", table: "", name: "[timestamp]", type: nativeType("bigint") }
+  return compileTerm(term, receiver, { ...context, table: null })
+}
+
+class Batch implements BatchPlan {
+  readonly kind = "batch"
+  readonly type: BatchPlan["type"]
+  readonly statements: readonly ModificationPlan[]
+  readonly #timestamp: CompiledTerm | null
+  readonly #variables: readonly ColumnSpecification[]
+
+  constructor(type: BatchPlan["type"], statements: readonly ModificationPlan[], timestamp: CompiledTerm | null, variables: readonly ColumnSpecification[]) {
+    this.type = type
+    this.statements = statements
+    this.#timestamp = timestamp
+    this.#variables = variables
+  }
+
+  encode(bound: BoundValues, context: EncodeContext): number {
+    const values = orderValues(bound, this.#variables)
+    const timed = this.#withTimestamp(values, context)
+    const start = context.writer.out.length
+    try {
+      let count = 0
+      for (const statement of this.statements) count += statement.encodeOrdered(values, timed)
+      return count
+    } catch (error) {
+      // Nothing of a batch is written when one of its statements is refused.
+      context.writer.out.length = start
+      throw error
+    }
+  }
+
+  #withTimestamp(values: BoundValues, context: EncodeContext): EncodeContext {
+    const bytes = this.#timestamp === null ? UNSET : this.#timestamp.value(values)
+    if (bytes === UNSET) return context
+    if (bytes === null || bytes.length === 0) throw new InvalidRequestError("Invalid null value of timestamp")
+    return { writer: context.writer, timestampHigh: bytes.readInt32BE(0), timestampLow: bytes.readUInt32BE(4), nowSeconds: context.nowSeconds }
+  }
+}

@@ -1,0 +1,37 @@
+import type { TableSchema } from "../../data/schema.ts"
+import { InvalidRequestError } from "../errors.ts"
+import type { DeleteStatement } from "../language/ast-dml.ts"
+import type { CompileContext, TermContext } from "./term.ts"
+import { WriteAttributes } from "./write-attributes.ts"
+import { type Operation, compileDeletion } from "./write-operations.ts"
+import { ModificationPlan } from "./write-plan.ts"
+import { findColumn, findWritableTable, isKeyColumn } from "./write-table.ts"
+import { type WriteTarget, compileWriteWhere, restrictedColumns } from "./write-where.ts"
+
+export function compileDelete(statement: DeleteStatement, compileContext: CompileContext): ModificationPlan {
+  const table = findWritableTable(compileContext.schema, statement.table, compileContext.keyspace)
+  const context: TermContext = { ...compileContext, table }
+  if (statement.ifExists || statement.conditions.length > 0) throw new InvalidRequestError("Conditional updates (IF) are not supported")
+  const operations = statement.targets.map((target) => {
+    const column = findColumn(table, target.column)
+    if (isKeyColumn(column)) throw new InvalidRequestError(`Invalid identifier ${column.name} for deletion (should not be a PRIMARY KEY part)`)
+    return compileDeletion(target, table, context)
+  })
+  const attributes = new WriteAttributes(statement.using, table, context)
+  const target = compileWriteWhere(table, statement.where, "DELETE", context)
+  if (operations.length > 0) checkClustering(table, target, operations)
+  const deletes = operations.length === 0
+  return new ModificationPlan({ table, target, attributes, operations, marksRows: false, deletes, simple: null }, compileContext.variables)
+}
+
+/** Columns are deleted of single rows only. */
+function checkClustering(table: TableSchema, target: WriteTarget, operations: readonly Operation[]): void {
+  if (target.clustering.some(({ kind }) => kind === "slice")) throw new InvalidRequestError("Range deletions are not supported for specific columns")
+  if (table.clustering.length === 0) return
+  const onlyStatics = operations.every(({ column }) => column.kind === "static")
+  if (onlyStatics && target.clustering.length > 0) {
+    throw new InvalidRequestError("Invalid restrictions on clustering columns since the DELETE statement modifies only static columns")
+  }
+  const missing = table.clustering.slice(restrictedColumns(target))
+  if (!onlyStatics && missing.length > 0) throw new InvalidRequestError(`Some clustering keys are missing: ${missing.map(({ name }) => name).join(", ")}`)
+}
