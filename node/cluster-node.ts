@@ -13,13 +13,13 @@ import { type ProtocolServer, createProtocolServer } from "../cql/protocol/serve
 import { type Snapshot } from "../coordinator/cluster-metadata.ts"
 import { DEFAULT_TIMEOUTS } from "../coordinator/coordinator-deps.ts"
 import { Hints } from "../coordinator/hints.ts"
-import { MessageRouter } from "../coordinator/messages.ts"
+import { MessageRouter, VERB } from "../coordinator/messages.ts"
 import { NodeCoordinator } from "../coordinator/node-coordinator.ts"
 import { StatementExecutor } from "../coordinator/execute.ts"
 import type { MetadataState } from "../coordinator/snapshot.ts"
 import { ViewManager } from "../coordinator/views/view-manager.ts"
 import type { LocalStore } from "../data/local-store.ts"
-import type { TableSchema } from "../data/schema.ts"
+import type { TableId, TableSchema } from "../data/schema.ts"
 import { RealByteListener } from "../runtime/real/real-byte-listener.ts"
 import { RealClock } from "../runtime/real/real-clock.ts"
 import { RealDisk } from "../runtime/real/real-disk.ts"
@@ -90,7 +90,7 @@ interface Parts extends Base {
   readonly jobs: RealJobs
   readonly views: ViewManager
   readonly hints: Hints
-  readonly executor: StatementExecutor
+  readonly coordinator: NodeCoordinator
   readonly protocol: ProtocolServer
   readonly listener: RealByteListener
   admin: Server | null
@@ -133,11 +133,29 @@ function storedTables(snapshot: Snapshot): TableSchema[] {
   return tables
 }
 
+/** Tables that `next` truncates and `before` did not; tables that are new in `next` have nothing to lose. */
+function truncatedTables(before: MetadataState, next: MetadataState): TableId[] {
+  const known = new Map(before.schema.keyspaces.flatMap(({ tables }) => tables.map((table) => [table.id, table.truncationEpoch])))
+  const truncated: TableId[] = []
+  for (const table of next.schema.keyspaces.flatMap(({ tables }) => tables)) {
+    const epoch = known.get(table.id)
+    if (epoch !== undefined && epoch < table.truncationEpoch) truncated.push(table.id)
+  }
+  for (const [id, epoch] of Object.entries(next.systemTruncations)) {
+    if ((before.systemTruncations[id] ?? 0) < epoch) truncated.push(Number(id))
+  }
+  return truncated
+}
+
 async function build(config: NodeConfig, base: Base, membership: Membership, log: Log): Promise<Parts> {
   const { clock, random, disk, identity, network } = base
   const { self, leader } = membership
   const router: MessageRouter = new MessageRouter(network, () => metadata.current().epoch)
-  const persist = (state: MetadataState): Promise<void> => writeStateFile(disk, config.dataDirectory, STATE_FILE, { self, leader, state } satisfies Membership)
+  const persist = async (state: MetadataState): Promise<void> => {
+    // Data goes before the entry that voids it counts as applied: a crash between the two truncates again, with nothing new in the table.
+    for (const table of truncatedTables(metadata.state(), state)) await store.truncate(table)
+    await writeStateFile(disk, config.dataDirectory, STATE_FILE, { self, leader, state } satisfies Membership)
+  }
   const metadata: MetadataService = new MetadataService({
     state: membership.state, leader, router, clock, system: systemKeyspaces(), persist, isAlive: (node) => heartbeats.isAlive(node),
   })
@@ -157,10 +175,10 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url) }, workerCount: 1 })
   const store: LocalStore = await openStore({
     disk, clock, jobs, directory: `${config.dataDirectory}/data`, hostId: identity.hostId, clusterName: config.clusterName,
-    options: { tables: storedTables(metadata.current()), memtableSpaceBytes: config.memtableSpaceBytes, commitlogSyncPeriodMs: config.commitlogSyncPeriodMs },
+    options: { tables: storedTables(metadata.current()), nextTableId: metadata.state().schema.nextTableId, memtableSpaceBytes: config.memtableSpaceBytes, commitlogSyncPeriodMs: config.commitlogSyncPeriodMs },
     events: { obligation: (bytes, position) => views.obligation(bytes, position) },
   })
-  const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints` })
+  const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints`, metadata, liveness: heartbeats, log: (line) => log.info(line) })
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
     clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table),
@@ -168,10 +186,13 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const coordinator = new NodeCoordinator({
     self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
   })
-  const executor = new StatementExecutor({ coordinator, metadata, clock, random, compile: compileStatement })
+  const functions = { nowMicros: () => clock.nowMicros(), randomBytes: (count: number) => random.bytes(count) }
+  const executor = new StatementExecutor({
+    self, coordinator, metadata, clock, random, compile: (text, schema, keyspace) => compileStatement(text, schema, keyspace, functions),
+  })
   const protocol: ProtocolServer = createProtocolServer({ handler: executor, atTurnEnd: (fn) => clock.atTurnEnd(fn), beforeWrite: () => store.writeOut() })
   parts = {
-    ...base, config, log, self, router, metadata, heartbeats, store, jobs, views, hints, executor, protocol, listener: new RealByteListener(), admin: null, isReady: false,
+    ...base, config, log, self, router, metadata, heartbeats, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
   }
   return parts
 }
@@ -211,7 +232,7 @@ function setPeers(parts: Parts, snapshot: Snapshot): void {
 }
 
 async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<void> {
-  const { metadata, network, router, heartbeats, views, hints, protocol, listener, self, identity, random } = parts
+  const { metadata, network, router, heartbeats, views, hints, coordinator, protocol, listener, self, identity, random } = parts
   const leader = metadata.leader
   metadata.subscribe((snapshot, before) => applySnapshot(parts, snapshot, before))
   setPeers(parts, metadata.current())
@@ -219,7 +240,7 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
   router.start()
   heartbeats.start()
   views.start()
-  hints.start()
+  hints.start((keyspace, mutation, to, completion) => coordinator.deliver(VERB.hint, keyspace, mutation, to, completion))
   parts.admin = await startAdminHttp(config.adminAddress, config.adminPort, {
     ready: () => parts.isReady,
     health: () => health(parts),
@@ -267,7 +288,7 @@ function health(parts: Parts): Record<string, unknown> {
     up: nodes.filter((node) => parts.heartbeats.isAlive(node)),
     down: nodes.filter((node) => !parts.heartbeats.isAlive(node)),
     pendingViewUpdates: parts.views.pending,
-    pendingHints: parts.hints.pending,
+    pendingHintBytes: nodes.reduce((sum, node) => sum + parts.hints.pendingBytes(node), 0),
     clients: parts.protocol.connectionCount,
   }
 }
@@ -280,6 +301,7 @@ async function stopParts(parts: Parts): Promise<void> {
   parts.views.stop()
   parts.hints.stop()
   parts.heartbeats.stop()
+  parts.coordinator.stop()
   await parts.network.stop()
   await parts.store.close()
   await parts.jobs.stop()
