@@ -1,5 +1,6 @@
 // A compiled SELECT: what does not change between requests. `bind` takes a run from the pool and gives it the values.
 import type { TableSchema } from "../../data/schema.ts"
+import type { ResultMetadata } from "../metadata.ts"
 import type { ReadPlan, Select } from "../plan.ts"
 import type { QueryOptions } from "../request.ts"
 import type { BindVariables } from "./bind-variables.ts"
@@ -14,12 +15,15 @@ export class SelectPlan implements ReadPlan {
   readonly kind = "read"
   readonly table: TableSchema
   readonly definition: SelectDefinition
+  /** Of the rows; what a PREPARE is answered with. */
+  readonly resultMetadata: ResultMetadata
   readonly #variables: BindVariables
   readonly #pool: SelectRun[] = []
 
   constructor(definition: SelectDefinition, variables: BindVariables) {
     this.table = definition.table
     this.definition = definition
+    this.resultMetadata = definition.metadata
     this.#variables = variables
   }
 
