@@ -45,7 +45,7 @@ export const NO_VALUES: BoundValues = { buffer: Buffer.alloc(0), count: 0, offse
 export function orderValues(values: BoundValues, variables: readonly ColumnSpecification[]): BoundValues {
   if (values.names === null) {
     if (values.count === variables.length) return values
-    throw new InvalidRequestError(`Invalid amount of bind variables: expected ${variables.length} but got ${values.count}`)
+    throw new InvalidRequestError("Invalid amount of bind variables")
   }
   return orderByName(values, values.names, variables)
 }
@@ -55,7 +55,7 @@ function orderByName(values: BoundValues, names: readonly string[], variables: r
   const lengths = new Int32Array(variables.length)
   variables.forEach((variable, index) => {
     const from = names.indexOf(variable.name)
-    if (from < 0) throw new InvalidRequestError(`No value was bound for the variable ${variable.name}`)
+    if (from < 0) throw new InvalidRequestError("Invalid amount of bind variables")
     offsets[index] = values.offsets[from] as number
     lengths[index] = values.lengths[from] as number
   })

@@ -9,7 +9,7 @@ import { findColumn, findWritableTable, isKeyColumn } from "./write-table.ts"
 import { type WriteTarget, compileWriteWhere, restrictedColumns } from "./write-where.ts"
 
 export function compileDelete(statement: DeleteStatement, compileContext: CompileContext): ModificationPlan {
-  const table = findWritableTable(compileContext.schema, statement.table, compileContext.keyspace)
+  const table = findWritableTable(statement.table, compileContext)
   const context: TermContext = { ...compileContext, table }
   if (statement.ifExists || statement.conditions.length > 0) throw new InvalidRequestError("Conditional updates (IF) are not supported")
   const operations = statement.targets.map((target) => {

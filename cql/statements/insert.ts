@@ -12,7 +12,7 @@ import { findColumn, findWritableTable, isKeyColumn } from "./write-table.ts"
 import { equalTo } from "./write-where.ts"
 
 export function compileInsert(statement: InsertStatement, compileContext: CompileContext): ModificationPlan {
-  const table = findWritableTable(compileContext.schema, statement.table, compileContext.keyspace)
+  const table = findWritableTable(statement.table, compileContext)
   const context: TermContext = { ...compileContext, table }
   if (statement.ifNotExists) throw new InvalidRequestError("Conditional updates (IF) are not supported")
   if (statement.columns.length !== statement.values.length) throw new InvalidRequestError("Unmatched column names/values")

@@ -10,7 +10,7 @@ import { findColumn, findWritableTable, isKeyColumn } from "./write-table.ts"
 import { type WriteTarget, compileWriteWhere, restrictedColumns } from "./write-where.ts"
 
 export function compileUpdate(statement: UpdateStatement, compileContext: CompileContext): ModificationPlan {
-  const table = findWritableTable(compileContext.schema, statement.table, compileContext.keyspace)
+  const table = findWritableTable(statement.table, compileContext)
   const context: TermContext = { ...compileContext, table }
   if (statement.ifExists || statement.conditions.length > 0) throw new InvalidRequestError("Conditional updates (IF) are not supported")
   const attributes = new WriteAttributes(statement.using, table, context)

@@ -1,25 +1,16 @@
 // Finds the table that a statement writes to, and refuses those that clients may not write.
-import type { ColumnSchema, Schema, TableSchema } from "../../data/schema.ts"
+import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { ERROR_CODE, InvalidRequestError, RequestError } from "../errors.ts"
 import type { TableName } from "../language/ast-dml.ts"
+import { findTable } from "./find-table.ts"
+import type { CompileContext } from "./term.ts"
 
 /** Keyspaces that only the node itself writes. */
 const READ_ONLY_KEYSPACES: ReadonlySet<string> = new Set(["system", "system_schema"])
 
-/** Throws InvalidRequestError with Cassandra's words when there is no such table. */
-export function findTable(schema: Schema, name: TableName, sessionKeyspace: string | null): TableSchema {
-  const keyspaceName = name.keyspace ?? sessionKeyspace
-  if (keyspaceName === null) throw new InvalidRequestError("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
-  const keyspace = schema.keyspaces.get(keyspaceName)
-  if (keyspace === undefined) throw new InvalidRequestError(`keyspace ${keyspaceName} does not exist`)
-  const table = keyspace.tables.get(name.name)
-  if (table === undefined) throw new InvalidRequestError(`table ${name.name} does not exist`)
-  return table
-}
-
 /** As findTable; refuses views, virtual tables, the system's own and counters. */
-export function findWritableTable(schema: Schema, name: TableName, sessionKeyspace: string | null): TableSchema {
-  const table = findTable(schema, name, sessionKeyspace)
+export function findWritableTable(name: TableName, context: CompileContext): TableSchema {
+  const table = findTable(name, context)
   if (table.kind === "view") throw new InvalidRequestError("Cannot directly modify a materialized view")
   refuseReadOnly(table)
   const counter = table.regulars.find(isCounterColumn) ?? table.statics.find(isCounterColumn)
