@@ -5,7 +5,7 @@ import { InvalidRequestError } from "../errors.ts"
 import type { CreateViewStatement } from "../language/ast-schema.ts"
 import { BindVariables } from "./bind-variables.ts"
 import { compileTerm } from "./compile-term.ts"
-import { type ViewRelation, relationText } from "./schema-term-text.ts"
+import { type ViewRelation, relationText } from "./schema-where-text.ts"
 import { columnReceiver } from "./term.ts"
 
 export interface ViewWhere {

@@ -1,11 +1,11 @@
-// A term as messages print it.
+// A term as messages print it, and as a view's WHERE clause is kept.
 import type { Term } from "../language/ast-terms.ts"
 import { typeNodeText } from "./schema-types.ts"
 
 export function termText(term: Term): string {
   switch (term.kind) {
     case "constant":
-      return term.type === "string" ? `'${term.text}'` : term.text
+      return term.type === "string" ? quoteString(term.text) : term.text
     case "null":
       return "NULL"
     case "marker":
@@ -31,4 +31,9 @@ export function termText(term: Term): string {
     case "negation":
       return `-${termText(term.operand)}`
   }
+}
+
+/** A string constant. */
+export function quoteString(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
 }

@@ -1,0 +1,62 @@
+// The elements of a schema that DESCRIBE lists and prints, in its order.
+import type { KeyspaceSchema, TableSchema, TypeDescriptor } from "../../data/schema.ts"
+import { assert } from "../../runtime/pure.ts"
+import { createKeyspaceText, createTypeText } from "./create-text-keyspaces.ts"
+import { createTableText, createViewText } from "./create-text-tables.ts"
+import { referencesUserType } from "./schema-types.ts"
+
+export interface SchemaElement {
+  readonly keyspace: string
+  readonly type: "keyspace" | "type" | "table" | "materialized view"
+  readonly name: string
+  text(withInternals: boolean): string
+}
+
+export function byName<T extends { readonly name: string }>(items: Iterable<T>): T[] {
+  return [...items].sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+export function keyspaceElement(keyspace: KeyspaceSchema): SchemaElement {
+  return { keyspace: keyspace.name, type: "keyspace", name: keyspace.name, text: () => createKeyspaceText(keyspace) }
+}
+
+export function typeElement(keyspace: KeyspaceSchema, type: TypeDescriptor): SchemaElement {
+  return { keyspace: keyspace.name, type: "type", name: type.name, text: () => createTypeText(keyspace.name, type) }
+}
+
+export function tableElement(keyspace: KeyspaceSchema, table: TableSchema): SchemaElement {
+  if (table.view === null) {
+    return { keyspace: keyspace.name, type: "table", name: table.name, text: (withInternals) => createTableText(keyspace, table, withInternals) }
+  }
+  const { baseTable } = table.view
+  const base = [...keyspace.tables.values()].find((each) => each.id === baseTable)
+  assert(base !== undefined, `view ${table.name} has a base table`)
+  return { keyspace: keyspace.name, type: "materialized view", name: table.name, text: (withInternals) => createViewText(base, table, withInternals) }
+}
+
+export function tablesOf(keyspace: KeyspaceSchema): TableSchema[] {
+  return byName([...keyspace.tables.values()].filter((table) => table.view === null))
+}
+
+/** The keyspace, its types (each after those it is made of), and each table with its views. */
+export function keyspaceElements(keyspace: KeyspaceSchema): SchemaElement[] {
+  return [
+    keyspaceElement(keyspace),
+    ...typesInOrder(keyspace).map((type) => typeElement(keyspace, type)),
+    ...tablesOf(keyspace).flatMap((table) => [table, ...byName(table.views)].map((each) => tableElement(keyspace, each))),
+  ]
+}
+
+function typesInOrder(keyspace: KeyspaceSchema): TypeDescriptor[] {
+  const ordered: TypeDescriptor[] = []
+  const left = new Map(byName(keyspace.types.values()).map((type) => [type.name, type]))
+  const add = (type: TypeDescriptor): void => {
+    if (!left.delete(type.name)) return
+    for (const other of left.values()) {
+      if (type.fields.some((field) => referencesUserType(field.type, keyspace.name, other.name))) add(other)
+    }
+    ordered.push(type)
+  }
+  for (const type of left.values()) add(type)
+  return ordered
+}
