@@ -5,6 +5,7 @@ import type { Reply } from "../cql/request.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Random } from "../runtime/random.ts"
 import { type ClusterMetadata, MetadataUnavailableError, StaleSchemaError } from "./cluster-metadata.ts"
+import { clusterShape } from "./cluster-shape.ts"
 
 export interface SchemaExecutionDeps {
   readonly metadata: ClusterMetadata
@@ -23,7 +24,7 @@ export async function executeSchema(deps: SchemaExecutionDeps, plan: SchemaPlan,
   const { metadata, clock, random } = deps
   for (let attempt = 1; ; attempt++) {
     const snapshot = metadata.current()
-    const outcome = plan.transform(snapshot.schema, snapshot.schemaDescriptor, clock.nowMicros(), () => random.uuid())
+    const outcome = plan.transform(snapshot.schema, snapshot.schemaDescriptor, clock.nowMicros(), () => random.uuid(), clusterShape(snapshot))
     if (outcome.warnings.length > 0) reply.warnings = [...outcome.warnings]
     if (outcome.event === null) {
       reply.void()
