@@ -4,7 +4,7 @@ import { DEFAULTS, type NodeConfig } from "./config.ts"
 
 /** Runs the command in `argv` (as process.argv); sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command("belvedere").description("A distributed wide-column store with Cassandra's language").showHelpAfterError()
+  const program = new Command("belvedere").description("A distributed wide-column store with Cassandra's language").showHelpAfterError().enablePositionalOptions()
   addStart(program)
   addNode(program)
   program
@@ -17,7 +17,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     .action(async (words: string[]) => {
       process.exitCode = await (await import("./cqlsh.ts")).runCqlsh(words)
     })
-  program.enablePositionalOptions()
   await program.parseAsync([...argv])
 }
 
