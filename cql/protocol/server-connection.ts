@@ -37,8 +37,6 @@ import { decodeStartup } from "./startup.ts"
 import { encodeSupported } from "./supported.ts"
 import { hasSegments, hasWarnings, versionName } from "./version.ts"
 
-const EARLY_FLUSH_BYTES = 256 * 1024
-
 /** What the connections of one server share. */
 export interface ConnectionContext {
   readonly handler: RequestHandler
@@ -48,6 +46,7 @@ export interface ConnectionContext {
   readonly maxFrameSize: number
   readonly maxInFlightRequests: number
   readonly maxInFlightBytes: number
+  readonly earlyFlushBytes: number
   beforeWrite(): void
   /** Asks for `turnEnded` at the end of this turn of the event loop. */
   atTurnEnd(connection: ServerConnection): void
@@ -299,7 +298,7 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
     }
     if (this.#frameCompression) compressFrame(out, this.#frameStart)
     endFrame(out, this.#frameStart)
-    if (this.#output.pending > EARLY_FLUSH_BYTES) this.#flush()
+    if (this.#output.pending > this.#context.earlyFlushBytes) this.#flush()
     if (!this.#inEvent && !this.#waitsForTurnEnd) {
       this.#waitsForTurnEnd = true
       this.#context.atTurnEnd(this)

@@ -22,6 +22,8 @@ export interface ProtocolServerOptions {
   readonly maxInFlightRequests?: number
   /** Bytes of the requests in flight of one connection, above which it is not read; default 16 MiB. */
   readonly maxInFlightBytes?: number
+  /** Answers are written before the end of the event when so much has gathered; default 256 KiB. */
+  readonly earlyFlushBytes?: number
 }
 
 export interface ProtocolServer {
@@ -43,6 +45,7 @@ export interface ProtocolServer {
 
 const DEFAULT_CQL_VERSION = "3.4.7"
 const DEFAULT_MAX_IN_FLIGHT_REQUESTS = 8192
+const DEFAULT_EARLY_FLUSH_BYTES = 256 * 1024
 
 export function createProtocolServer(options: ProtocolServerOptions): ProtocolServer {
   return new Server(options)
@@ -68,6 +71,7 @@ class Server implements ProtocolServer {
       maxFrameSize,
       maxInFlightRequests: options.maxInFlightRequests ?? DEFAULT_MAX_IN_FLIGHT_REQUESTS,
       maxInFlightBytes: options.maxInFlightBytes ?? DEFAULT_MAX_FRAME_SIZE,
+      earlyFlushBytes: options.earlyFlushBytes ?? DEFAULT_EARLY_FLUSH_BYTES,
       beforeWrite: options.beforeWrite,
       atTurnEnd: (connection) => this.#waitForTurnEnd(connection),
       closed: (connection) => this.#forget(connection),
