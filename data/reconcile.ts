@@ -1,4 +1,4 @@
-// Reconciliation: what several versions of the same row come to. docs/reconcile.md numbers the laws (R1-R9) that the
+// Reconciliation: what several versions of the same row come to. docs/reconcile.md numbers the laws (M1-M11) that the
 // tests hold this file to.
 //
 // 1. Cells of the same column and path: the greater one in a total order (`compareCells`) stays, alone.

@@ -71,6 +71,18 @@ describe("tokens", () => {
     expect(unwrap({ start: tokenFor(7n), end: MIN_TOKEN })).toHaveLength(1)
   })
 
+  test("the empty key is in exactly one range of any ring", () => {
+    const { high, low } = MIN_TOKEN
+    expect(rangeContains(FULL_RANGE, high, low)).toBe(true)
+    expect(unwrap(FULL_RANGE).every((part) => rangeContains(part, high, low))).toBe(true)
+    const ring = [-5n, 3n, 9n].map(tokenFor)
+    const ranges = ring.map((end, index) => ({ start: ring.at(index - 1) as Token, end }))
+    expect(ranges.map((range) => rangeContains(range, high, low))).toEqual([true, false, false])
+    const cut = ranges.flatMap(unwrap)
+    expect(cut.map((range) => rangeContains(range, high, low))).toEqual([true, false, false, false])
+    expect(rangeContains({ start: tokenFor(9n), end: MIN_TOKEN }, high, low)).toBe(false)
+  })
+
   test("ranges intersect exactly when some token is in both", () => {
     const values = [-6n, -5n, -4n, -3n, -2n, -1n, 0n, 1n, 2n, 3n, 4n, 5n].map(tokenFor)
     fc.assert(

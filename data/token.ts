@@ -1,5 +1,6 @@
-// Tokens: places on the ring of 64-bit integers. Ranges are (start, end] and wrap around; the minimum token belongs to
-// no key, and stands for the start and the end of the ring.
+// Tokens: places on the ring of 64-bit integers. Ranges are (start, end] and wrap around. The minimum token as a bound is
+// no place but the seam of the ring: as a start it stands before every key, as an end behind every key. Only the empty
+// key (which a view may have) has it as its token, and belongs to the ranges that start at the seam or go over it.
 import { compareInt64, highOfBigInt, int64Text, lowOfBigInt } from "./timestamp.ts"
 import { murmur3Token, tokenHigh, tokenLow } from "./murmur3.ts"
 import type { Token, TokenRange } from "./topology.ts"
@@ -42,21 +43,23 @@ export function wrapsAround(range: TokenRange): boolean {
 }
 
 export function rangeContains(range: TokenRange, high: number, low: number): boolean {
-  const afterStart = compareInt64(high, low, range.start.high, range.start.low) > 0
-  const upToEnd = compareInt64(high, low, range.end.high, range.end.low) <= 0
+  const { start, end } = range
+  const afterStart = isSeam(start) || compareInt64(high, low, start.high, start.low) > 0
+  const upToEnd = isSeam(end) || compareInt64(high, low, end.high, end.low) <= 0
+  if (isSeam(start) || isSeam(end)) return afterStart && upToEnd
   return wrapsAround(range) ? afterStart || upToEnd : afterStart && upToEnd
 }
 
-/**
- * The range as one or two ranges that do not wrap around, in ring order. The minimum token as an end stands for the end
- * of the ring, so that (x, minimum] is everything after x.
- */
+function isSeam(token: Token): boolean {
+  return token.high === MIN_TOKEN.high && token.low === 0
+}
+
+/** The range as one or two ranges that do not go over the seam, in ring order: `start < end` holds for each. */
 export function unwrap(range: TokenRange): TokenRange[] {
   if (!wrapsAround(range)) return [range]
   const parts: TokenRange[] = []
+  if (!isSeam(range.end)) parts.push({ start: MIN_TOKEN, end: range.end })
   if (!equalTokens(range.start, MAX_TOKEN)) parts.push({ start: range.start, end: MAX_TOKEN })
-  // No key has the minimum token, so that a part that would hold only it is left out.
-  if (!equalTokens(range.end, MIN_TOKEN)) parts.unshift({ start: MIN_TOKEN, end: range.end })
   return parts
 }
 

@@ -127,7 +127,8 @@ function mayMatchFilters(base: TableSchema, shape: ViewShape, primaryKey: readon
 /** The entry that the base row makes at `viewKey`: the projection when the row matches the key, else a mask. */
 export function projectEntry(base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Uint8Array[]): Row {
   const shape = viewShape(view)
-  const source = row.row
+  // Already normal when it comes from storage; then this costs a glance.
+  const source = mergeRows([row.row], null) ?? row.row
   const primaryKey = baseKeyValues(base, row)
   const key = keyOf(base, shape, primaryKey, (column) => keyValue(source, source.deletion, column))
   const matches = key !== null && equalKeys(key, viewKey) && matchesFilters(base, shape, primaryKey, source)
