@@ -6,7 +6,7 @@
 //   await cluster.converged("ks", "t")
 //
 // Simulated time passes only while one of these promises is waited for. A failure names the seed and how to run it again.
-import { InvalidRequestError, type Consistency, type RequestError } from "../../cql/errors.ts"
+import type { Consistency, RequestError } from "../../cql/errors.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import { NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
 import type { SchemaDescriptor, TableSchema } from "../../data/schema.ts"
@@ -61,6 +61,9 @@ export class SimulatedCluster {
     if (found === undefined) throw new Error(`node ${node} is not running`)
     return found
   }
+  isRunning(node: number): boolean {
+    return this.#nodes.has(node)
+  }
   get running(): SimulatedNode[] {
     return [...this.#nodes.values()]
   }
@@ -105,16 +108,14 @@ export class SimulatedCluster {
   }
 
   read(node: number, command: ReadCommand, consistency: Consistency, sink: RowSink): Promise<void> {
-    return this.wait(
-      new Promise((resolve, reject) => {
-        const done = (error: RequestError | null): void => (error === null ? resolve() : reject(error))
-        try {
-          this.node(node).coordinator.read(command, consistency, sink, { done })
-        } catch (error) {
-          reject(error instanceof InvalidRequestError ? error : (error as Error))
-        }
-      }),
-    )
+    return this.wait(this.startRead(node, command, consistency, sink))
+  }
+
+  startRead(node: number, command: ReadCommand, consistency: Consistency, sink: RowSink): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const done = (error: RequestError | null): void => (error === null ? resolve() : reject(error))
+      this.node(node).coordinator.read(command, consistency, sink, { done })
+    })
   }
 
   partition(...groups: readonly (readonly number[])[]): void {
@@ -131,8 +132,12 @@ export class SimulatedCluster {
     this.#forget(node)
     this.simulation.powerLoss(node)
   }
-  async restart(node: number): Promise<void> {
-    const opened = await this.wait(SimulatedNode.open(this.simulation.start(node), this.log))
+  restart(node: number): Promise<void> {
+    return this.wait(this.startNode(node))
+  }
+  /** As `restart`, without letting time pass. */
+  async startNode(node: number): Promise<void> {
+    const opened = await SimulatedNode.open(this.simulation.start(node), this.log)
     this.#nodes.set(node, opened)
   }
 

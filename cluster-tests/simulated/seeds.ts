@@ -1,0 +1,18 @@
+// How many seeds a randomised test tries, and which: SIMULATION_SEED=N runs that one alone, SIMULATION_SEEDS=N that many.
+import { test } from "vitest"
+
+export function forSeeds(name: string, file: string, usual: number, run: (seed: number) => Promise<void>): void {
+  const only = process.env["SIMULATION_SEED"]
+  const count = Number(process.env["SIMULATION_SEEDS"] ?? usual)
+  const seeds = only === undefined ? Array.from({ length: count }, (_, index) => index + 1) : [Number(only)]
+  for (const seed of seeds) {
+    test(`${name}, seed ${seed}`, async () => {
+      try {
+        await run(seed)
+      } catch (error) {
+        if (error instanceof Error) error.message += `\nreplay: SIMULATION_SEED=${seed} npx vitest run ${file}`
+        throw error
+      }
+    })
+  }
+}
