@@ -1,5 +1,6 @@
 import * as fc from "fast-check"
 import { expect, test } from "vitest"
+import { quoteIdentifier } from "../../data/types/type-name.ts"
 import { encodeValue } from "../../data/types/type-operations.ts"
 import { CONSISTENCY } from "../errors.ts"
 import type { DescribeStatement } from "../language/ast-schema.ts"
@@ -161,7 +162,7 @@ test("pages put together are the whole, and a schema change between them is noti
 })
 
 // Names that need quotes, reserved words, and types of every shape.
-const identifier = fc.oneof(fc.stringMatching(/^[a-z][a-z0-9_]{0,8}$/), fc.constantFrom('"Upper"', '"with space"', '"a""b"', '"select"', '"é"'))
+const identifier = fc.oneof(fc.stringMatching(/^[a-z][a-z0-9_]{0,8}$/).map(quoteIdentifier), fc.constantFrom('"Upper"', '"with space"', '"a""b"', '"select"', '"é"'))
 const native = fc.constantFrom("int", "text", "uuid", "blob", "timestamp", "varint", "inet", "boolean")
 const type = fc.oneof(
   native, native.map((t) => `list<${t}>`), native.map((t) => `frozen<set<${t}>>`), fc.tuple(native, native).map(([k, v]) => `map<${k}, frozen<list<${v}>>>`),

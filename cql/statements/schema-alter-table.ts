@@ -11,7 +11,7 @@ import { checkNestedCollections, refuseMasks, refuseStatics } from "./schema-cre
 import { changed, checkModifiable, findKeyspace, findTable, keyspaceOf, typeScope, unchanged, viewsOf, withKeyspace, withTables, withoutTable } from "./schema-edit.ts"
 import { alteredOptions } from "./schema-options.ts"
 import { renameInWhereClause } from "./schema-where-text.ts"
-import { isCounter, resolveType } from "./schema-types.ts"
+import { expandUserTypes, isCounter, resolveType } from "./schema-types.ts"
 import { virtualName } from "./schema-view-columns.ts"
 import { LOW_GC_GRACE } from "./schema-view.ts"
 
@@ -91,7 +91,7 @@ function newColumn(definition: ColumnDefinition, table: TableDescriptor, keyspac
 }
 
 function checkReadded(dropped: DroppedColumn, added: Pick<ColumnDescriptor, "name" | "type" | "kind">): void {
-  if (typeName(dropped.type) !== typeName(added.type)) {
+  if (typeName(dropped.type) !== typeName(expandUserTypes(added.type))) {
     throw new InvalidRequestError(
       `Cannot re-add previously dropped column '${added.name}' of type ${typeName(added.type)}, incompatible with previous type ${typeName(dropped.type)}`,
     )
@@ -130,7 +130,7 @@ function dropColumns(alteration: Alteration<"drop">, { table, views }: Alteree, 
       throw new InvalidRequestError(`Column ${quoteIdentifier(name)} was not found in table '${table.keyspace}.${table.name}'`)
     }
     checkDroppable(column, table, views)
-    const dropped: DroppedColumn = { id: column.id, name, type: column.type, kind: column.kind, droppedAtMicros }
+    const dropped: DroppedColumn = { id: column.id, name, type: expandUserTypes(column.type), kind: column.kind, droppedAtMicros }
     next = { ...next, columns: next.columns.filter(({ id }) => id !== column.id), droppedColumns: [...next.droppedColumns, dropped] }
   }
   return next

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from "vitest"
+import { typeName } from "../../data/types/type-name.ts"
 import { SchemaSandbox } from "./schema-sandbox.ts"
 
 let sandbox: SchemaSandbox
@@ -137,4 +138,26 @@ test("user types reach every table that uses them", () => {
   expect(() => sandbox.run("ALTER TYPE inner ADD c frozen<outer>")).toThrow("circular")
   sandbox.run("ALTER TYPE inner RENAME a TO z")
   expect(JSON.stringify(sandbox.table("t").columns[1]!.type)).toContain('"name":"z"')
+})
+
+test("a dropped column outlives its user type", () => {
+  sandbox.run("CREATE TYPE u (a int, b text)")
+  sandbox.run("CREATE TABLE t (k int PRIMARY KEY, v frozen<u>)")
+  sandbox.run("ALTER TABLE t DROP v")
+  sandbox.run("ALTER TABLE t ADD v frozen<u>")
+  sandbox.run("ALTER TABLE t DROP v")
+  sandbox.run("DROP TYPE u")
+  expect(sandbox.table("t").droppedColumns.map(({ type }) => typeName(type))).toEqual(["frozen<tuple<int, text>>", "frozen<tuple<int, text>>"])
+})
+
+test("what cannot be made yet says so", () => {
+  sandbox.run("CREATE TABLE t (k int PRIMARY KEY, v int)")
+  for (const [text, message] of [
+    ["CREATE INDEX ON t (v)", "Secondary indexes are not supported"],
+    ["CREATE TABLE c (k int PRIMARY KEY, n counter)", "Counter tables are not supported"],
+    ["ALTER TABLE t WITH cdc = true", "Change data capture is not supported"],
+    ["DROP FUNCTION f", "User-defined functions are not supported"],
+  ] as const) {
+    expect(messageOf(() => sandbox.run(text))).toBe(message)
+  }
 })

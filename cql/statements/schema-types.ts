@@ -171,6 +171,24 @@ export function replaceUserType(type: CqlType, keyspace: string, changed: TypeDe
   }
 }
 
+/** The type with tuples in the place of user types: what a dropped column is remembered by, since it must outlive the user type. */
+export function expandUserTypes(type: CqlType): CqlType {
+  switch (type.kind) {
+    case "native":
+      return type
+    case "list":
+    case "set":
+    case "vector":
+      return { ...type, element: expandUserTypes(type.element) }
+    case "map":
+      return { ...type, key: expandUserTypes(type.key), value: expandUserTypes(type.value) }
+    case "tuple":
+      return { ...type, elements: type.elements.map(expandUserTypes) }
+    case "udt":
+      return { kind: "tuple", elements: type.fields.map((field) => expandUserTypes(field.type)) }
+  }
+}
+
 /** A type as written, for messages. */
 export function typeNodeText(node: TypeNode): string {
   switch (node.kind) {
