@@ -8,6 +8,7 @@ import { aggregateFunctions } from "./aggregates.ts"
 import { blobFunctions } from "./blob-functions.ts"
 import type { CqlFunction, FunctionArgument, FunctionName, FunctionSite, Overload } from "./function.ts"
 import { native } from "./function.ts"
+import { jsonFunctions } from "./json-functions.ts"
 import { timeFunctions } from "./time-functions.ts"
 import { tokenFunction } from "./token-function.ts"
 
@@ -27,6 +28,7 @@ const FUNCTIONS: ReadonlyMap<string, readonly Overload[]> = new Map<string, read
   ["uuid", [uuidFunction()]],
   ["token", [tokenFunction]],
   ...timeFunctions(),
+  ...jsonFunctions(),
   ...blobFunctions((type, bytes) => validate(native(type), bytes) === null),
   ...aggregateFunctions((type, a, b) => compareValues(type)(a, 0, a.length, b, 0, b.length)),
 ])

@@ -144,7 +144,8 @@ export class SelectRun implements Select {
   /** Decides whether the target has more to give. */
   #finishCommand(command: ReadCommand): void {
     if (this.#stopped) return
-    if (this.#counted >= command.limit && this.#hasPosition) return
+    const partitionFinished = command.target.kind === "partition" && this.#clusteringSize < 0
+    if (this.#counted >= command.limit && this.#hasPosition && !partitionFinished) return
     this.#target++
     this.#hasPosition = false
   }

@@ -32,6 +32,7 @@ interface Partition {
 
 export interface WriteOptions {
   readonly timestamp?: number
+  /** Negative: expired so many seconds ago. */
   readonly ttlSeconds?: number
   /** With a marker, as INSERT; false: as UPDATE. */
   readonly marker?: boolean
@@ -54,7 +55,7 @@ export class FakeStore {
     const statics = order([...cellsOf(table.statics), ...extra(table.statics)])
     if (statics.length > 0) partition.staticRow = { ...base, isStatic: true, clustering: Buffer.alloc(0), marker: null, cells: statics }
     if (table.clustering.some((column) => values[column.name] === undefined)) return
-    const stamp = { timestampHigh: 0, timestampLow: options.timestamp ?? 1, ttlSeconds: options.ttlSeconds ?? 0, expiresAt: options.ttlSeconds === undefined ? 0 : NOW_SECONDS + options.ttlSeconds }
+    const stamp = { timestampHigh: 0, timestampLow: options.timestamp ?? 1, ttlSeconds: Math.abs(options.ttlSeconds ?? 0), expiresAt: options.ttlSeconds === undefined ? 0 : NOW_SECONDS + options.ttlSeconds }
     const regulars = order([...cellsOf(table.regulars), ...extra(table.regulars)])
     this.putRow(table, partition.key, {
       ...base, isStatic: false, clustering: encodeClustering(table.clustering.map(bytesOf)), marker: options.marker === false ? null : stamp, cells: regulars,
@@ -103,7 +104,7 @@ function cellOf(column: ColumnSchema, value: CqlValue | null, options: WriteOpti
   if (value === null) return { ...stamp, kind: CELL_KIND.tombstone, ttlSeconds: 0, expiresAt: NOW_SECONDS, value: null }
   const bytes = encodeValue(column.type, value)
   if (options.ttlSeconds === undefined) return { ...stamp, kind: CELL_KIND.plain, ttlSeconds: 0, expiresAt: 0, value: bytes }
-  return { ...stamp, kind: CELL_KIND.expiring, ttlSeconds: options.ttlSeconds, expiresAt: NOW_SECONDS + options.ttlSeconds, value: bytes }
+  return { ...stamp, kind: CELL_KIND.expiring, ttlSeconds: Math.abs(options.ttlSeconds), expiresAt: NOW_SECONDS + options.ttlSeconds, value: bytes }
 }
 
 function inSlice(table: TableSchema, slice: ClusteringSlice, clustering: Uint8Array): boolean {
@@ -192,6 +193,11 @@ export class SelectSandbox extends SchemaSandbox {
     // Bound values live in the client's frame, which is reused.
     bound.buffer.fill(0xdd)
     return this.finish(select)
+  }
+
+  /** Options of an unpaged request. */
+  options(variables: BindVariables, values: readonly (CqlValue | null | undefined)[]): QueryOptions {
+    return queryOptions(bind(variables, values), 0, null)
   }
 
   finish(select: Select): SelectResult {
