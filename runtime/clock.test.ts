@@ -104,6 +104,16 @@ describe.each([["real", real], ["simulated", simulated]] as const)("%s clock", (
     expect(order).toEqual(["first", "later"])
   })
 
+  it("ends one turn after the other, calling each callback once", async () => {
+    const { clock, until } = create()
+    const order: number[] = []
+    for (const turn of [1, 2, 3]) {
+      clock.atTurnEnd(() => order.push(turn))
+      await until(() => order.length >= turn)
+    }
+    expect(order).toEqual([1, 2, 3])
+  })
+
   it("sleeps", async () => {
     const { clock, until } = create()
     const start = clock.monotonicMs()

@@ -63,7 +63,7 @@ interface Cluster {
 interface RealCluster extends Cluster {
   readonly networks: readonly WsNetwork[]
   readonly log: readonly string[]
-  create(self: NodeId, overrides?: { clusterName?: string; incarnation?: number; listenPort?: number; clock?: Clock }): WsNetwork
+  create(self: NodeId, overrides?: { clusterName?: string; incarnation?: number; listenPort?: number; clock?: Clock; maxQueueBytes?: number }): WsNetwork
 }
 
 async function realCluster(count: number): Promise<RealCluster> {
@@ -338,6 +338,22 @@ describe("WebSocket network", () => {
     await until(() => two.received.length === 31)
     expect(two.received[0]).toBe("1/0:urgent")
     expect(two.received.indexOf("1/2:10001")).toBeLessThan(two.received.lastIndexOf("1/1:10000"))
+  })
+
+  it("goes on sending what did not fit into the socket's window", async () => {
+    const cluster = await linked(realCluster(0))
+    const nodes: Node[] = []
+    for (const self of [1, 2]) {
+      const network = cluster.create(self, { maxQueueBytes: 20_000_000 })
+      nodes.push(new Node(network, "127.0.0.1", (await network.listen()).port))
+    }
+    for (const node of nodes) {
+      ;(node.network as WsNetwork).setPeers(nodes.map(({ network, address, port }) => ({ node: network.self, address, port })))
+      node.start()
+    }
+    await cluster.until(() => nodes[0]!.isUp(2))
+    for (let i = 0; i < 150; i++) expect(nodes[0]!.network.send(2, LANE.data, Buffer.alloc(100_000))).toBe(true)
+    await cluster.until(() => nodes[1]!.received.length === 150)
   })
 
   it("delays both directions", async () => {

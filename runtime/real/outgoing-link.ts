@@ -78,7 +78,6 @@ export class OutgoingLink {
     // Control messages are not refused because data waits in the socket.
     const ahead = lane === LANE.control ? 0 : (this.#socket as WebSocket).bufferedAmount + this.#delayedBytes
     if (queue.bytes + ahead + size > this.#options.maxQueueBytes || size > MAX_MESSAGE_SIZE) return false
-    if (this.#options.faults.isCut(this.#options.peer)) return true
     let frame = queue.frames.at(-1)
     if (frame === undefined || !frame.hasRoom(size)) {
       frame = this.#newFrame(size)

@@ -15,11 +15,9 @@ import type { Random } from "../random.ts"
 import { SimulatedCrash } from "./simulated-crash.ts"
 import { DirectoryNode, FileNode, filesBelow, NameJournal } from "./simulated-files.ts"
 import type { Node } from "./simulated-files.ts"
+import { SimulatedAppendFile, SimulatedReadFile } from "./simulated-open-files.ts"
+import type { DiskOperationKind, OpenFileHost } from "./simulated-open-files.ts"
 import type { Trace } from "./trace.ts"
-
-export type DiskOperationKind =
-  | "appendFile" | "write" | "sync" | "readFile" | "read" | "list" | "makeDirectory" | "rename" | "link" | "remove" | "removeTree"
-  | "syncDirectory" | "lock"
 
 export interface DiskOperation {
   /** From 1. */
@@ -41,7 +39,7 @@ export interface SimulatedDiskOptions {
   readonly keepOperations?: boolean
 }
 
-export class SimulatedDisk implements Disk {
+export class SimulatedDisk implements Disk, OpenFileHost {
   /** Called before each operation; what it throws, the operation throws. */
   onOperation: ((operation: DiskOperation) => void) | null = null
   /** Called when `crashAt` strikes, inside the operation. */
@@ -237,13 +235,12 @@ export class SimulatedDisk implements Disk {
     }
   }
 
-  // What the open files of this disk need.
+  // What the open files of this disk need: OpenFileHost.
 
   get generation(): number {
     return this.#generation
   }
 
-  /** Counts an operation of an open file and lets faults strike. Returns what part of a write is done: all (null) or so many bytes. */
   begin(kind: DiskOperationKind, path: string, generation: number, size = 0): number | null {
     this.#checkAlive(generation)
     const isStruck = this.#count(kind, path)
@@ -251,14 +248,12 @@ export class SimulatedDisk implements Disk {
     return kind === "write" && this.#options.random !== undefined ? this.#options.random.below(size + 1) : 0
   }
 
-  /** Ends the process inside an operation. */
   crash(): never {
     this.#isCrashed = true
     this.onCrash?.()
     throw new SimulatedCrash("the process has crashed")
   }
 
-  /** Bytes of `size` that still fit. */
   room(size: number): number {
     return this.capacityBytes === null ? size : Math.max(Math.min(size, this.capacityBytes - this.usedBytes), 0)
   }
@@ -333,105 +328,6 @@ export class SimulatedDisk implements Disk {
       directory = next
     }
     return { directory, name, node: directory.entries.get(name) ?? null }
-  }
-}
-
-class SimulatedAppendFile implements AppendFile {
-  readonly #disk: SimulatedDisk
-  readonly #path: string
-  readonly #file: FileNode
-  readonly #generation: number
-  #isClosed = false
-
-  constructor(disk: SimulatedDisk, path: string, file: FileNode) {
-    this.#disk = disk
-    this.#path = path
-    this.#file = file
-    this.#generation = disk.generation
-  }
-
-  get size(): number {
-    return this.#file.length
-  }
-
-  write(bytes: Uint8Array): void {
-    assert(!this.#isClosed, `${this.#path} is open`)
-    const part = this.#disk.begin("write", this.#path, this.#generation, bytes.length)
-    if (part !== null) {
-      this.#file.append(bytes.subarray(0, part))
-      this.#disk.crash()
-    }
-    const room = this.#disk.room(bytes.length)
-    this.#file.append(bytes.subarray(0, room))
-    if (room < bytes.length) throw new DiskError("ENOSPC", this.#path, "write")
-  }
-
-  sync(done: DiskDone): void {
-    assert(!this.#isClosed, `${this.#path} is open`)
-    const disk = this.#disk
-    let error: DiskError | null = null
-    try {
-      if (disk.begin("sync", this.#path, this.#generation) !== null) disk.crash()
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown
-      error = thrown
-    }
-    const settle = this.#file.beginSync()
-    disk.later(disk.syncLatencyMs, this.#generation, () => {
-      if (error === null) settle()
-      done(error)
-    })
-  }
-
-  close(): void {
-    this.#isClosed = true
-  }
-}
-
-class SimulatedReadFile implements ReadFile {
-  readonly size: number
-  readonly #disk: SimulatedDisk
-  readonly #path: string
-  readonly #file: FileNode
-  readonly #generation: number
-  #isClosed = false
-
-  constructor(disk: SimulatedDisk, path: string, file: FileNode) {
-    this.#disk = disk
-    this.#path = path
-    this.#file = file
-    this.#generation = disk.generation
-    this.size = file.length
-  }
-
-  readNow(into: Uint8Array, at: number): number {
-    assert(!this.#isClosed, `${this.#path} is open`)
-    if (this.#disk.begin("read", this.#path, this.#generation) !== null) this.#disk.crash()
-    return this.#copy(into, at)
-  }
-
-  read(into: Uint8Array, at: number, done: (error: DiskError | null, count: number) => void): void {
-    assert(!this.#isClosed, `${this.#path} is open`)
-    const disk = this.#disk
-    let error: DiskError | null = null
-    try {
-      if (disk.begin("read", this.#path, this.#generation) !== null) disk.crash()
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown
-      error = thrown
-    }
-    disk.later(disk.readLatencyMs, this.#generation, () => done(error, error === null ? this.#copy(into, at) : 0))
-  }
-
-  close(): void {
-    this.#isClosed = true
-  }
-
-  #copy(into: Uint8Array, at: number): number {
-    const file = this.#file
-    const count = Math.max(Math.min(into.length, file.length - at), 0)
-    into.set(file.bytes.subarray(at, at + count))
-    return count
   }
 }
 
