@@ -293,6 +293,14 @@ describe("real disk", () => {
     expect(codeOf(() => new RealDisk().lock(`${at}/lock`))).toBe("EBUSY")
   })
 
+  it("takes over from a process of the same id that died before it had removed its draft", () => {
+    const at = temporaryDirectory()
+    fs.writeFileSync(`${at}/lock`, "999999999 1 x\n")
+    fs.linkSync(`${at}/lock`, `${at}/lock.${process.pid}`)
+    new RealDisk().lock(`${at}/lock`).release()
+    expect(fs.readdirSync(at)).toEqual([])
+  })
+
   it("takes over although somebody died while taking over", () => {
     const at = temporaryDirectory()
     fs.writeFileSync(`${at}/lock`, "999999999 1 x\n")

@@ -21,6 +21,8 @@ export function takeLockFile(path: string): DiskLock {
   ownText ??= describe(process.pid)
   const text = ownText
   const draft = `${path}.${process.pid}`
+  // A process that died here may have had the same id, and its draft may be the lock itself under another name.
+  fs.rmSync(draft, { force: true })
   fs.writeFileSync(draft, text)
   try {
     if (!tryLink(draft, path)) takeOver(draft, path)
