@@ -30,7 +30,7 @@ const VIEWS: readonly { readonly name: string; readonly text: string }[] = [
   },
   {
     name: "cities_by_population",
-    text: `CREATE MATERIALIZED VIEW IF NOT EXISTS ${KEYSPACE}.cities_by_population AS SELECT id, name, country FROM ${KEYSPACE}.cities
+    text: `CREATE MATERIALIZED VIEW IF NOT EXISTS ${KEYSPACE}.cities_by_population AS SELECT population, id, name, country FROM ${KEYSPACE}.cities
   WHERE population IS NOT NULL AND id IS NOT NULL PRIMARY KEY (population, id)`,
   },
 ]

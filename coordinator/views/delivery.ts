@@ -28,7 +28,7 @@ import type { TableSchema } from "../../data/schema.ts"
 import { highOf, lowOf, toNumber } from "../../data/timestamp.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { LANE } from "../../runtime/network.ts"
-import { type Maybe, isPromise } from "../../runtime/pure.ts"
+import { isPromise } from "../../runtime/pure.ts"
 import type { ClusterMetadata } from "../cluster-metadata.ts"
 import { type Message, type MessageRouter, VERB } from "../messages.ts"
 import { writeEntry } from "./entry-mutation.ts"
@@ -60,6 +60,8 @@ export class ViewMessenger implements Delivery {
   readonly #writer = new MutationWriter(4096)
   readonly #outgoing = new Map<number, Outgoing>()
   #flushing = false
+  #here: number[] = []
+  #herePosition: LogPosition | null = null
 
   constructor(options: ViewMessengerOptions) {
     this.#options = options
@@ -89,14 +91,26 @@ export class ViewMessenger implements Delivery {
     return true
   }
 
-  applyHere(base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[], done: () => void): void {
+  applyHere(version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void {
     this.#writer.reset()
-    this.#durable(this.#options.store().apply(writeEntry(this.#writer, base, view, row, viewKey), "view", null), done)
+    const applied = this.#options.store().apply(writeEntry(this.#writer, base, view, row, viewKey), "view", null)
+    if (isPromise(applied)) void applied.then((position) => this.#appliedHere(version, position))
+    else this.#appliedHere(version, applied)
   }
 
-  #durable(applied: Maybe<LogPosition>, done: () => void): void {
-    if (isPromise(applied)) void applied.then((position) => this.#options.store().onDurable(position, done))
-    else this.#options.store().onDurable(applied, done)
+  /** What is applied in one turn waits for one sync. */
+  #appliedHere(version: number, position: LogPosition): void {
+    if (this.#here.length === 0) {
+      this.#options.clock.atTurnEnd(() => {
+        const versions = this.#here
+        this.#here = []
+        this.#options.store().onDurable(this.#herePosition as LogPosition, () => {
+          for (const done of versions) this.#options.acknowledged(this.#options.router.self, done)
+        })
+      })
+    }
+    this.#here.push(version)
+    this.#herePosition = position
   }
 
   #flushTo(target: number, outgoing: Outgoing): boolean {

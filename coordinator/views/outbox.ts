@@ -11,7 +11,7 @@
 //
 // INVARIANT: an obligation is here, or every owner of its view key acknowledged a state at least as new as the one it
 // was made for. Order of sending is irrelevant. What it does not do: bound its memory by collapsing to dirty ranges.
-import type { LocalStore, LogPosition, RowView, SegmentHold } from "../../data/local-store.ts"
+import type { LocalStore, LogPosition, RowView } from "../../data/local-store.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
 import type { Clock, Timer } from "../../runtime/clock.ts"
@@ -19,45 +19,24 @@ import { assert, isPromise } from "../../runtime/pure.ts"
 import type { Liveness, Snapshot } from "../cluster-metadata.ts"
 import { viewPartitionKey } from "./entry-mutation.ts"
 import { type ObligationRecord, decodeObligation, obligationName } from "./obligation.ts"
+import type { Obligation, SharedHold } from "./outbox-obligation.ts"
 import { readRowView } from "./read-row.ts"
+import { TargetQueue } from "./target-queue.ts"
 
 /** How entries reach their owners: see delivery.ts. */
 export interface Delivery {
   /** Adds the entry to the target's next message. False: nothing can be sent to it now. */
   send(target: number, version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): boolean
-  /** Applies the entry here; `done` once it is durable. */
-  applyHere(base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[], done: () => void): void
-}
-
-interface Obligation {
-  readonly name: string
-  readonly base: number
-  readonly view: number
-  readonly key: Buffer
-  readonly clustering: Buffer
-  readonly viewKey: readonly Buffer[]
-  /** Unique within this start of the node: what acknowledgements name. */
-  version: number
-  /** Owners that have not acknowledged `version`; null: not resolved yet. */
-  targets: Set<number> | null
-  selfWritten: boolean
-  /** Records of it that are not durable yet: nothing is sent while there are any. */
-  arriving: number
-  hold: Hold | null
-  onDone: (() => void) | null
-}
-
-/** One log segment's hold, shared by the obligations in it. */
-interface Hold {
-  readonly segment: number
-  readonly hold: SegmentHold
-  users: number
+  /** Applies the entry here; acknowledged as if this node were another, once it is durable. */
+  applyHere(version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void
 }
 
 const RESEND_AFTER_MS = 2000
 const SWEEP_INTERVAL_MS = 250
-/** Entries on the way to one node: more wait here. */
-const MAX_IN_FLIGHT = 4096
+/** Entries on the way to one owner: more wait here. */
+const WINDOW = 2048
+/** Entries made in one turn of the event loop. */
+const MAX_PER_TURN = 500
 
 export interface OutboxOptions {
   readonly self: number
@@ -73,16 +52,13 @@ export class Outbox {
   readonly #byName = new Map<string, Obligation>()
   readonly #byVersion = new Map<number, Obligation>()
   #lastVersion = 0
-  readonly #holds = new Map<number, Hold>()
+  readonly #holds = new Map<number, SharedHold>()
   /** Added in this turn: they wait for one sync together. */
   #arriving: Obligation[] = []
   #arrivingPosition: LogPosition | null = null
   #ready: Obligation[] = []
-  #draining = false
-  /** By target: version to the time it was sent. */
-  readonly #inFlight = new Map<number, Map<number, number>>()
-  /** By target: what could not be sent to it. */
-  readonly #waiting = new Map<number, Set<Obligation>>()
+  #pumping = false
+  readonly #queues = new Map<number, TargetQueue>()
   #timer: Timer | null = null
   #stopped = false
 
@@ -128,7 +104,8 @@ export class Outbox {
 
   /** `target` has made the entry of `version` durable. */
   acknowledged(target: number, version: number): void {
-    this.#inFlight.get(target)?.delete(version)
+    this.#queue(target).landed(version)
+    this.#pumpSoon()
     const obligation = this.#byVersion.get(version)
     if (obligation === undefined || obligation.targets === null) return
     obligation.targets.delete(target)
@@ -137,18 +114,15 @@ export class Outbox {
 
   /** `target` refused the entry: it is built again. */
   refused(target: number, version: number): void {
-    this.#inFlight.get(target)?.delete(version)
+    const queue = this.#queue(target)
+    queue.landed(version)
     const obligation = this.#byVersion.get(version)
-    if (obligation === undefined) return
-    this.#wait(target, obligation)
+    if (obligation !== undefined) queue.wait(obligation)
   }
 
   /** A target is up (again). */
-  nodeUp(target: number): void {
-    const waiting = this.#waiting.get(target)
-    if (waiting === undefined) return
-    this.#waiting.delete(target)
-    this.#makeReady([...waiting])
+  nodeUp(_target: number): void {
+    this.#pumpSoon()
   }
 
   #upsert(fields: Pick<ObligationRecord, "base" | "view" | "key" | "clustering" | "viewKey">, selfWritten: boolean): Obligation {
@@ -184,7 +158,7 @@ export class Outbox {
     if (old !== null) this.#releaseHold(old)
   }
 
-  #releaseHold(hold: Hold): void {
+  #releaseHold(hold: SharedHold): void {
     if (--hold.users > 0) return
     this.#holds.delete(hold.segment)
     hold.hold.release()
@@ -203,25 +177,79 @@ export class Outbox {
 
   #makeReady(obligations: readonly Obligation[]): void {
     for (const obligation of obligations) this.#ready.push(obligation)
-    if (this.#draining || this.#stopped) return
-    this.#draining = true
+    this.#pumpSoon()
+  }
+
+  #pumpSoon(): void {
+    if (this.#pumping || this.#stopped) return
+    this.#pumping = true
     this.#options.clock.atTurnEnd(() => {
-      this.#draining = false
-      this.#drain()
+      this.#pumping = false
+      if (!this.#stopped) this.#pump()
     })
   }
 
-  #drain(): void {
+  /** Sends what is ready and what waits for an owner with room, up to a turn's measure; comes back for the rest. */
+  #pump(): void {
+    let left = MAX_PER_TURN
     const ready = this.#ready
-    this.#ready = []
-    for (const obligation of ready) {
-      // One that has a record that is not durable yet is made ready again when it is.
-      if (obligation.arriving === 0 && this.#byName.get(obligation.name) === obligation) this.#deliver(obligation)
+    const count = Math.min(left, ready.length)
+    for (let index = 0; index < count; index++) this.#resolve(ready[index] as Obligation)
+    this.#ready = ready.slice(count)
+    left -= count
+    for (const queue of this.#queues.values()) {
+      while (left > 0 && this.#canSend(queue)) {
+        const obligation = queue.take()
+        if (obligation === null) break
+        if (this.#isOwed(obligation, queue)) {
+          this.#deliver(obligation, [queue])
+          left--
+        }
+      }
     }
+    if (left <= 0) this.#pumpSoon()
   }
 
-  #deliver(obligation: Obligation): void {
-    const { current, store } = this.#options
+  #canSend(queue: TargetQueue): boolean {
+    return queue.hasRoom && (queue.target === this.#options.self || this.#options.liveness.isAlive(queue.target))
+  }
+
+  #isOwed(obligation: Obligation, queue: TargetQueue): boolean {
+    // One that has a record that is not durable yet is made ready again when it is.
+    if (obligation.arriving > 0 || this.#byName.get(obligation.name) !== obligation) return false
+    return obligation.targets !== null && obligation.targets.has(queue.target) && !queue.isInFlight(obligation.version)
+  }
+
+  /** Finds the owners now, sends to those that have room, lets it wait for the others. */
+  #resolve(obligation: Obligation): void {
+    if (obligation.arriving > 0 || this.#byName.get(obligation.name) !== obligation) return
+    const { self, current } = this.#options
+    const view = current().schema.tableById(obligation.view)
+    if (view === null) {
+      this.#discharge(obligation)
+      return
+    }
+    if (obligation.targets === null) {
+      const token = tokenOf(viewPartitionKey(view, obligation.viewKey))
+      obligation.targets = new Set(current().placement(view.keyspace, token.high, token.low).write)
+      if (obligation.selfWritten) obligation.targets.delete(self)
+    }
+    if (obligation.targets.size === 0) {
+      this.#discharge(obligation)
+      return
+    }
+    const now: TargetQueue[] = []
+    for (const target of obligation.targets) {
+      const queue = this.#queue(target)
+      if (!queue.isWaiting && this.#canSend(queue) && !queue.isInFlight(obligation.version)) now.push(queue)
+      else queue.wait(obligation)
+    }
+    if (now.length > 0) this.#deliver(obligation, now)
+  }
+
+  /** Reads the base row as it is now and sends what it makes of the view key. */
+  #deliver(obligation: Obligation, queues: readonly TargetQueue[]): void {
+    const { current, store, clock } = this.#options
     const schema = current().schema
     const base = schema.tableById(obligation.base)
     const view = schema.tableById(obligation.view)
@@ -231,99 +259,76 @@ export class Outbox {
       return
     }
     const version = obligation.version
+    const nowMs = clock.monotonicMs()
+    for (const queue of queues) queue.sent(version, nowMs)
     const row = readRowView(store(), base, obligation.key, obligation.clustering)
     if (!isPromise(row)) {
-      this.#send(obligation, base, view, row)
+      this.#send(obligation, version, base, view, row, queues)
       return
     }
     row.then(
       (read) => {
-        if (obligation.version === version && this.#byName.get(obligation.name) === obligation && !this.#stopped) this.#send(obligation, base, view, read)
+        if (obligation.version === version && this.#byName.get(obligation.name) === obligation && !this.#stopped) this.#send(obligation, version, base, view, read, queues)
       },
-      // The row cannot be read now (a disk error): the sweep asks again.
-      () => this.#wait(this.#options.self, obligation),
+      // The row cannot be read now (a disk error): what counts as sent expires, and is tried again.
+      () => undefined,
     )
   }
 
-  #send(obligation: Obligation, base: TableSchema, view: TableSchema, row: RowView | null): void {
+  #send(obligation: Obligation, version: number, base: TableSchema, view: TableSchema, row: RowView | null, queues: readonly TargetQueue[]): void {
     if (row === null) {
       // Nothing is known of the row any more: there is nothing to tell.
+      for (const queue of queues) queue.landed(version)
       this.#discharge(obligation)
       return
     }
-    const { self, current, delivery } = this.#options
-    if (obligation.targets === null) {
-      const token = tokenOf(viewPartitionKey(view, obligation.viewKey))
-      obligation.targets = new Set(current().placement(view.keyspace, token.high, token.low).write)
-      if (obligation.selfWritten) obligation.targets.delete(self)
-      if (obligation.targets.size === 0) {
-        this.#discharge(obligation)
-        return
-      }
-    }
-    const version = obligation.version
-    for (const target of obligation.targets) {
-      if (target === self) {
-        delivery.applyHere(base, view, row, obligation.viewKey, () => this.acknowledged(self, version))
-      } else if (!this.#sendTo(target, obligation, base, view, row)) {
-        this.#wait(target, obligation)
+    const { self, delivery } = this.#options
+    for (const queue of queues) {
+      if (queue.target === self) delivery.applyHere(version, base, view, row, obligation.viewKey)
+      else if (!delivery.send(queue.target, version, base, view, row, obligation.viewKey)) {
+        queue.landed(version)
+        queue.wait(obligation)
       }
     }
   }
 
-  #sendTo(target: number, obligation: Obligation, base: TableSchema, view: TableSchema, row: RowView): boolean {
-    const { liveness, delivery, clock } = this.#options
-    let inFlight = this.#inFlight.get(target)
-    if (inFlight === undefined) this.#inFlight.set(target, (inFlight = new Map()))
-    if (inFlight.has(obligation.version)) return true
-    if (inFlight.size >= MAX_IN_FLIGHT || !liveness.isAlive(target)) return false
-    if (!delivery.send(target, obligation.version, base, view, row, obligation.viewKey)) return false
-    inFlight.set(obligation.version, clock.monotonicMs())
-    return true
-  }
-
-  #wait(target: number, obligation: Obligation): void {
-    let waiting = this.#waiting.get(target)
-    if (waiting === undefined) this.#waiting.set(target, (waiting = new Set()))
-    waiting.add(obligation)
+  #queue(target: number): TargetQueue {
+    let queue = this.#queues.get(target)
+    if (queue === undefined) this.#queues.set(target, (queue = new TargetQueue(target, WINDOW)))
+    return queue
   }
 
   #discharge(obligation: Obligation): void {
     this.#byName.delete(obligation.name)
     this.#byVersion.delete(obligation.version)
-    for (const waiting of this.#waiting.values()) waiting.delete(obligation)
+    for (const queue of this.#queues.values()) queue.forget(obligation)
     if (obligation.hold !== null) this.#releaseHold(obligation.hold)
     obligation.hold = null
     obligation.onDone?.()
   }
 
-  /** Entries that were not acknowledged in time wait for their target again; whoever waits for a target that is up is sent. */
+  /** Entries that were not acknowledged in time wait for their owner again. */
   #sweep(): void {
-    const { clock, liveness, self } = this.#options
-    const nowMs = clock.monotonicMs()
-    for (const [target, inFlight] of this.#inFlight) {
-      for (const [version, sentMs] of inFlight) {
-        // Sent in order of time: the rest is younger.
-        if (nowMs - sentMs < RESEND_AFTER_MS) break
-        inFlight.delete(version)
+    const beforeMs = this.#options.clock.monotonicMs() - RESEND_AFTER_MS
+    for (const queue of this.#queues.values()) {
+      for (const version of queue.expire(beforeMs)) {
         const obligation = this.#byVersion.get(version)
-        if (obligation?.targets?.has(target) === true) this.#wait(target, obligation)
+        if (obligation?.targets?.has(queue.target) === true) queue.wait(obligation)
       }
     }
     this.#retarget()
-    for (const target of [...this.#waiting.keys()]) {
-      if (target === self || liveness.isAlive(target)) this.nodeUp(target)
-    }
+    this.#pumpSoon()
   }
 
-  /** Ownership may have changed: what waits for a node that owns nothing any more is resolved again. */
+  /** Ownership may have changed: what waits for a node that is no member any more is resolved again. */
   #retarget(): void {
     const nodes = this.#options.current().nodes
-    for (const [target, waiting] of this.#waiting) {
-      if (nodes.has(target) || target === this.#options.self) continue
+    for (const [target, queue] of this.#queues) {
+      if (nodes.has(target)) continue
+      const waiting = queue.takeAll()
       for (const obligation of waiting) obligation.targets = null
-      this.#waiting.delete(target)
-      this.#makeReady([...waiting])
+      this.#queues.delete(target)
+      this.#makeReady(waiting)
     }
   }
 }

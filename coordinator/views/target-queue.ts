@@ -1,0 +1,68 @@
+// What waits for one owner of view keys, and what is on the way to it. The window bounds how much work one turn of the
+// event loop makes for either side.
+import type { Obligation } from "./outbox-obligation.ts"
+
+export class TargetQueue {
+  readonly target: number
+  readonly #window: number
+  readonly #waiting = new Set<Obligation>()
+  /** Version to the time it was sent, oldest first. */
+  readonly #inFlight = new Map<number, number>()
+
+  constructor(target: number, window: number) {
+    this.target = target
+    this.#window = window
+  }
+
+  get hasRoom(): boolean {
+    return this.#inFlight.size < this.#window
+  }
+  get isWaiting(): boolean {
+    return this.#waiting.size > 0
+  }
+
+  wait(obligation: Obligation): void {
+    this.#waiting.add(obligation)
+  }
+
+  /** The one that waits longest; null when none does. */
+  take(): Obligation | null {
+    for (const obligation of this.#waiting) {
+      this.#waiting.delete(obligation)
+      return obligation
+    }
+    return null
+  }
+
+  takeAll(): Obligation[] {
+    const all = [...this.#waiting]
+    this.#waiting.clear()
+    return all
+  }
+
+  forget(obligation: Obligation): void {
+    this.#waiting.delete(obligation)
+  }
+
+  sent(version: number, nowMs: number): void {
+    this.#inFlight.set(version, nowMs)
+  }
+  isInFlight(version: number): boolean {
+    return this.#inFlight.has(version)
+  }
+  /** Answered, or not sent after all. */
+  landed(version: number): void {
+    this.#inFlight.delete(version)
+  }
+
+  /** Versions sent before `beforeMs` and not answered: given up. */
+  expire(beforeMs: number): number[] {
+    const expired: number[] = []
+    for (const [version, sentMs] of this.#inFlight) {
+      if (sentMs >= beforeMs) break
+      expired.push(version)
+    }
+    for (const version of expired) this.#inFlight.delete(version)
+    return expired
+  }
+}
