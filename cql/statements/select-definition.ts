@@ -1,6 +1,7 @@
 // What a SELECT is once it is compiled: plain data that its runs share.
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import type { ResultMetadata } from "../metadata.ts"
+import type { EqualValues } from "./equal-values.ts"
 import type { FilterSource } from "./row-filter.ts"
 import type { WhereClause } from "./select-where.ts"
 import type { Selection } from "./selection.ts"
@@ -14,6 +15,10 @@ export interface Grouping {
 export interface SelectDefinition {
   readonly table: TableSchema
   readonly where: WhereClause
+  /** Set when the partition key is restricted by = alone: one partition. */
+  readonly equalKey: EqualValues | null
+  /** Set when clustering columns are restricted by = alone: one slice. */
+  readonly equalClustering: EqualValues | null
   readonly selection: Selection
   readonly metadata: ResultMetadata
   readonly distinct: boolean

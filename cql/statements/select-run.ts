@@ -24,7 +24,7 @@ import type { BoundValues, QueryOptions } from "../request.ts"
 import { Page } from "./select-page.ts"
 import { type PagingState, decodePagingState, encodePagingState } from "./paging-state.ts"
 import type { SelectDefinition } from "./select-definition.ts"
-import { boundKeys, boundSlices, boundTokenRange, checkedKey } from "./select-targets.ts"
+import { boundKeys, boundSlices, boundTokenRange } from "./select-targets.ts"
 import { type CompiledTerm, UNSET } from "./term.ts"
 
 /** Rows of one command when the page does not say how many: bounds what a replica sends at once. */
@@ -87,7 +87,7 @@ export class SelectRun implements Select {
         "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query",
       )
     }
-    this.#slices = boundSlices(definition.table, definition.where.clustering, values)
+    this.#slices = this.#bindSlices(values)
     this.#targets = this.#bindTargets(values)
     this.#target = 0
     const taken = this.#resuming === null ? 0 : this.#resume(this.#resuming)
@@ -96,16 +96,20 @@ export class SelectRun implements Select {
   }
 
   #bindTargets(values: BoundValues): Target[] {
-    const where = this.#definition.where
+    const { where, equalKey } = this.#definition
     if (this.#slices?.length === 0) return []
+    if (equalKey !== null) return [{ kind: "key", key: equalKey.key(values) }]
     const range = where.token === null ? FULL_RANGE : boundTokenRange(where.token, values)
     if (range === null) return []
     if (where.keys === null) return [{ kind: "range", range }]
-    const keys = where.keys
-    const only = keys.length === 1 ? keys[0] : undefined
-    // The usual case without the machinery of products and order.
-    if (only?.kind === "eq" && where.token === null) return [{ kind: "key", key: checkedKey(only.tuple(values)) }]
-    return boundKeys(keys, where.token === null ? null : range, values).map((key) => ({ kind: "key", key }))
+    return boundKeys(where.keys, where.token === null ? null : range, values).map((key) => ({ kind: "key", key }))
+  }
+
+  #bindSlices(values: BoundValues): readonly ClusteringSlice[] | null {
+    const { table, where, equalClustering } = this.#definition
+    if (equalClustering === null) return boundSlices(table, where.clustering, values)
+    const clustering = equalClustering.clustering(values)
+    return [{ start: clustering, startInclusive: true, end: clustering, endInclusive: true }]
   }
 
   /** Goes to the position; returns the rows already taken of the partition. */

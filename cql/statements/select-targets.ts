@@ -9,6 +9,7 @@ import { compareValues } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { BoundValues } from "../request.ts"
 import { EVERYTHING, type Slice, comparisonSlices, intersectSlices, normalizeSlices, prefixSlice, toClusteringSlice } from "./clustering-slices.ts"
+import { clusteringTooLong } from "./equal-values.ts"
 import { type Restriction, type TokenRestriction, type Tuple, requiredValue } from "./select-restriction.ts"
 import type { CompiledTerm } from "./term.ts"
 
@@ -44,7 +45,7 @@ function keyOptions(restriction: Restriction, values: BoundValues): readonly Buf
 }
 
 /** A copy: bound values go away with the request's buffer. Throws what Cassandra throws for keys of no length or too long. */
-export function checkedKey(parts: readonly Buffer[]): Buffer {
+function checkedKey(parts: readonly Buffer[]): Buffer {
   for (const part of parts) if (part.length > MAX_KEY_SIZE) throw keyTooLong(part.length)
   const key = serializePartitionKey(parts)
   if (key.length === 0) throw new InvalidRequestError("Key may not be empty")
@@ -95,7 +96,12 @@ export function boundSlices(table: TableSchema, restrictions: readonly Restricti
       prefixes = prefixes.flatMap((prefix) => tuples.map((tuple) => [...prefix, ...tuple]))
     }
   }
-  return normalizeSlices(table, slices ?? prefixes.map(prefixSlice)).map(toClusteringSlice)
+  const bound = normalizeSlices(table, slices ?? prefixes.map(prefixSlice)).map(toClusteringSlice)
+  for (const { start, end } of bound) {
+    const size = Math.max(start.length, end.length)
+    if (size > MAX_KEY_SIZE) throw clusteringTooLong(size)
+  }
+  return bound
 }
 
 function sliceOf(table: TableSchema, prefix: Tuple, restriction: Extract<Restriction, { kind: "slice" }>, values: BoundValues): Slice[] {

@@ -6,6 +6,7 @@ import { InvalidRequestError } from "../errors.ts"
 import type { Ordering, SelectStatement } from "../language/ast-dml.ts"
 import type { Selectable, Term } from "../language/ast-terms.ts"
 import { compileTerm } from "./compile-term.ts"
+import { EqualValues } from "./equal-values.ts"
 import { resultMetadata } from "./result-metadata.ts"
 import { compileCondition, compileFilter } from "./row-filter.ts"
 import type { Grouping } from "./select-definition.ts"
@@ -44,6 +45,8 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
     {
       table, where, selection, reversed, grouping, limit, perPartitionLimit, filters, filterColumns,
       metadata: resultMetadata(selection.columns),
+      equalKey: where.keys === null || where.token !== null ? null : EqualValues.of(where.keys),
+      equalClustering: where.clustering.length === 0 ? null : EqualValues.of(where.clustering),
       distinct: statement.distinct,
       sortColumns: sortColumns(table, statement.orderBy, where),
       showsStaticOnly: !where.restrictsClustering && !where.restrictsRegulars,
