@@ -85,6 +85,8 @@ export interface StoreEvents {
    * start (`replayed` true, before `open` resolves). `bytes` is the callee's to keep.
    */
   obligation(bytes: Uint8Array, position: LogPosition, replayed: boolean): void
+  /** Background work (a flush, a compaction, removing files) failed. A flush is tried again. */
+  failed?(error: Error): void
 }
 
 export interface LocalStore {

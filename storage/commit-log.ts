@@ -22,6 +22,8 @@ const SYNC_PAUSE_MS = 2
 const CHUNK_BYTES = 1 << 20
 
 export interface CommitLogOptions {
+  /** Told of each new segment. */
+  readonly onSegment?: () => void
   readonly segmentBytes: number
   readonly syncPeriodMs: number
 }
@@ -49,7 +51,7 @@ interface Segment {
 
 interface Waiter {
   readonly position: LogPosition
-  readonly done: () => void
+  readonly done: (failure: CommitLogError | null) => void
 }
 
 export function isBefore(a: LogPosition, b: LogPosition): boolean {
@@ -75,7 +77,6 @@ export class CommitLog {
   #lastSyncMs = Number.NEGATIVE_INFINITY
   #periodTimer: Timer | null = null
   #failure: CommitLogError | null = null
-  #onFailure: (() => void) | null = null
   #closed = false
 
   /** `replayed`: the segments that replay left, whole and synced. `nextSegment` was never used before. */
@@ -150,8 +151,21 @@ export class CommitLog {
 
   /** Calls `done` once a sync has covered the position; at once when one has. Never after a failure. */
   onDurable(position: LogPosition, done: () => void): void {
-    if (this.#isDurable(position)) {
-      done()
+    this.#wait(position, (failure) => {
+      if (failure === null) done()
+    })
+  }
+
+  /** Resolves once a sync has covered the position; rejects with CommitLogError. */
+  durable(position: LogPosition): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#wait(position, (failure) => (failure === null ? resolve() : reject(failure)))
+    })
+  }
+
+  #wait(position: LogPosition, done: Waiter["done"]): void {
+    if (this.#isDurable(position) || this.#failure !== null) {
+      done(this.#isDurable(position) ? null : this.#failure)
       return
     }
     this.#waiters.push({ position, done })
@@ -190,19 +204,15 @@ export class CommitLog {
   /** Writes, syncs and closes. Throws nothing; twice is once. */
   async close(): Promise<void> {
     if (this.#closed) return
-    if (this.#failure === null) await new Promise<void>((resolve) => this.#closeSynced(resolve))
+    this.#writeOutQuietly()
+    const last = this.#unsynced().at(-1)
+    // A failure has been told to whoever acknowledges; closing has nothing to add.
+    if (last !== undefined) await this.durable({ segment: last.id, offset: (last.file as AppendFile).size - 1 }).catch(() => undefined)
     this.#closed = true
     if (this.#periodTimer !== null) this.#clock.cancel(this.#periodTimer)
     for (const segment of this.#segments.values()) segment.file?.close()
   }
 
-  #closeSynced(resolve: () => void): void {
-    this.#onFailure = resolve
-    this.#writeOutQuietly()
-    const last = this.#unsynced().at(-1)
-    if (last === undefined || this.#failure !== null) resolve()
-    else this.onDurable({ segment: last.id, offset: (last.file as AppendFile).size - 1 }, resolve)
-  }
   #startChunk(): LogPosition {
     let segment = this.#current
     if (segment === null || (segment.file as AppendFile).size >= this.#options.segmentBytes) segment = this.#newSegment()
@@ -239,6 +249,7 @@ export class CommitLog {
       throw this.#fail(error as Error)
     }
     this.#segments.set(id, this.#current)
+    this.#options.onSegment?.()
     return this.#current
   }
 
@@ -314,7 +325,7 @@ export class CommitLog {
     const waiting = this.#waiters
     this.#waiters = waiting.filter(({ position }) => !this.#isDurable(position))
     if (this.#waiters.length > 0) this.#setSync()
-    for (const { position, done } of waiting) if (this.#isDurable(position)) done()
+    for (const { position, done } of waiting) if (this.#isDurable(position)) done(null)
   }
 
   #syncFailed(error: DiskError): void {
@@ -324,8 +335,9 @@ export class CommitLog {
 
   #fail(error: Error): CommitLogError {
     this.#failure ??= new CommitLogError(this.#chunkAt ?? this.#durable, error)
+    const waiting = this.#waiters
     this.#waiters = []
-    this.#onFailure?.()
+    for (const { done } of waiting) done(this.#failure)
     return this.#failure
   }
 }

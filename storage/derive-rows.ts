@@ -14,6 +14,7 @@ import type { Token } from "../data/topology.ts"
 import type { RecordExtras } from "./commit-log.ts"
 import { MUTATION_KEY_AT, MUTATION_TOKEN_AT, MUTATION_UPDATES_AT, hasPartitionDeletion, itemsAt, keyEnd, updateEnd } from "./mutation-apply.ts"
 import { EVERY_ROW, PartitionMerge } from "./partition-merge.ts"
+import type { MissingBlock } from "./sstable.ts"
 import type { TableStore } from "./table-store.ts"
 
 /** Collects what a Derive adds to the record. Reused from mutation to mutation. */
@@ -55,6 +56,22 @@ export function deriveMutation(bytes: Buffer, tables: ReadonlyMap<TableId, Table
   for (let left = bytes.readUInt16BE(MUTATION_UPDATES_AT); left > 0; left--) {
     const table = tables.get(bytes.readUInt32BE(update)) as TableStore
     if (table.schema.views.length > 0) new UpdateDerivation(table, key, token, decodeUpdate(bytes, update, table), derive, out).run()
+    update = updateEnd(bytes, update)
+  }
+}
+
+/** Adds the blocks that deriveMutation will begin to read and that are not in memory. */
+export function addMissingForDerive(bytes: Buffer, tables: ReadonlyMap<TableId, TableStore>, into: MissingBlock[]): void {
+  const key = bytes.subarray(MUTATION_KEY_AT, keyEnd(bytes, 0))
+  let update = keyEnd(bytes, 0)
+  for (let left = bytes.readUInt16BE(MUTATION_UPDATES_AT); left > 0; left--) {
+    const table = tables.get(bytes.readUInt32BE(update)) as TableStore
+    if (table.schema.views.length > 0 && table.sstables.length > 0) {
+      const { deletion, rows, tombstones } = decodeUpdate(bytes, update, table)
+      const written = rows.map(({ clustering }) => ({ start: clustering, startInclusive: true, end: clustering, endInclusive: true }))
+      const slices = deletion !== null ? EVERY_ROW : [...tombstones, ...written]
+      table.addMissing(bytes.readInt32BE(MUTATION_TOKEN_AT), bytes.readUInt32BE(MUTATION_TOKEN_AT + 4), key, slices, false, into)
+    }
     update = updateEnd(bytes, update)
   }
 }

@@ -11,13 +11,16 @@ import { byteOf, intOf, slabOf } from "./slab.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 
+/** What reading takes of a memtable: a worker has it over the same slabs. */
+export type MemtableRows = Pick<Memtable, "arena" | "rows">
+
 export class MemtableSource implements PartitionSource {
   bytes: Buffer = NO_BYTES
   at = 0
   isSingle = true
   /** Between `reset` and `close`. */
   isOpen = false
-  readonly #memtable: Memtable
+  readonly #memtable: MemtableRows
   #partition = 0
   #slices: readonly ClusteringSlice[] = []
   #reversed = false
@@ -27,7 +30,7 @@ export class MemtableSource implements PartitionSource {
   #end = 0
   #row = 0
 
-  constructor(memtable: Memtable) {
+  constructor(memtable: MemtableRows) {
     this.#memtable = memtable
   }
 

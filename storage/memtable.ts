@@ -13,6 +13,7 @@ import { compareDeletions, disjointRangeTombstones } from "../data/range-tombsto
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { FLAG, clusteringEnd, clusteringStart, decodeRangeTombstone, encodeRangeTombstone, itemFlags, itemSize } from "../data/row-format.ts"
 import type { TableSchema } from "../data/schema.ts"
+import type { MemorySpace } from "./memory-space.ts"
 import { EXTRAS, MAX_FRAGMENTS, PARTITION, ROW } from "./memtable-layout.ts"
 import { PartitionIndex } from "./partition-index.ts"
 import { Fragments, mayShadowItself, mergeToBytes, replacesWholly } from "./row-merge.ts"
@@ -24,8 +25,8 @@ const TOMBSTONES_BEFORE_REWRITE = 64
 
 export class Memtable {
   table: TableSchema
-  readonly arena = new SlabArena()
-  readonly index = new PartitionIndex()
+  readonly arena: SlabArena
+  readonly index: PartitionIndex
   readonly rows: RowVector
   /** Partitions and rows, each different key once. */
   partitionCount = 0
@@ -38,8 +39,11 @@ export class Memtable {
   readonly #scratch = new ByteWriter(64)
   readonly #canonical = new ByteWriter(64)
 
-  constructor(table: TableSchema) {
+  /** `space` counts its bytes along; null: nobody does. */
+  constructor(table: TableSchema, space: MemorySpace | null) {
     this.table = table
+    this.arena = new SlabArena(space)
+    this.index = new PartitionIndex(space)
     this.rows = new RowVector(this.arena, table.compareClustering)
   }
 

@@ -9,10 +9,14 @@ import { replayCommitLog } from "./commit-log-replay.ts"
 import { CommitLog } from "./commit-log.ts"
 import { DataDirectory } from "./data-directory.ts"
 import { UnknownTableError } from "./errors.ts"
+import { BlockCache } from "./block-cache.ts"
 import { Manifest } from "./manifest.ts"
+import { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkTablesKnown } from "./mutation-apply.ts"
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "./store-options.ts"
+import { SSTable } from "./sstable.ts"
 import { Store } from "./store.ts"
+import { TableFiles, sstablePath, withoutTable } from "./table-files.ts"
 import { TableStore } from "./table-store.ts"
 
 export interface StoreParts {
@@ -37,13 +41,13 @@ export async function openStore(parts: StoreParts): Promise<Store> {
   const directory = await DataDirectory.open(disk, parts.directory, parts.hostId, parts.clusterName)
   try {
     const manifest = Manifest.open(disk, directory.manifestPath)
-    const tables = new Map(options.tables.filter((table) => table.kind !== "virtual").map((table) => [table.id, new TableStore(table)]))
+    const space = new MemorySpace(options.memtableSpaceBytes)
+    const cache = new BlockCache(options.blockCacheBytes)
+    const tables = new Map(options.tables.filter((table) => table.kind !== "virtual").map((table) => [table.id, new TableStore(table, space)]))
     const wasDropped = droppedTables(options, manifest)
-    for (const { id, replayFrom } of manifest.state.tables) {
-      const table = tables.get(id)
-      if (table !== undefined) table.replayFrom = replayFrom
-      else if (!wasDropped(id)) throw new UnknownTableError(id, directory.manifestPath)
-    }
+    await forgetDropped(manifest, tables, wasDropped, directory.manifestPath)
+    removeOrphans(directory, manifest)
+    openSSTables(directory, manifest, tables, cache)
     const replay = await replayCommitLog(disk, directory.commitLogPath, {
       mutation(bytes, at, position) {
         checkTablesKnown(bytes, at, (id) => tables.has(id) || wasDropped(id), directory.commitLogPath)
@@ -58,11 +62,45 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     const log = new CommitLog(disk, clock, directory.commitLogPath, replay.segments, nextSegment, {
       segmentBytes: options.commitlogSegmentBytes,
       syncPeriodMs: options.commitlogSyncPeriodMs,
+      onSegment: () => clock.atTurnEnd(() => files.shortenLog()),
     })
-    return new Store({ disk, clock, jobs, events, options, directory, manifest, log, tables })
+    const state = { disk, clock, jobs, events, options, directory, manifest, log, tables, space, cache }
+    const files = new TableFiles(state)
+    files.recycle()
+    return new Store(state, files)
   } catch (error) {
     directory.close()
     throw error
+  }
+}
+
+/** Takes tables that were dropped while this node was down out of the manifest. Throws UnknownTableError for those that never were. */
+async function forgetDropped(manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, wasDropped: (id: TableId) => boolean, path: string): Promise<void> {
+  const gone = manifest.state.tables.filter(({ id }) => !tables.has(id))
+  for (const { id } of gone) if (!wasDropped(id)) throw new UnknownTableError(id, path)
+  if (gone.length > 0) await manifest.commit((state) => gone.reduce((left, { id }) => withoutTable(left, id), state))
+}
+
+/** Files that a crash left and that no manifest names: of unfinished flushes and compactions, and of dropped tables. */
+function removeOrphans({ disk, tablesPath }: DataDirectory, manifest: Manifest): void {
+  const live = new Map(manifest.state.tables.map(({ id, sstables }) => [String(id), sstables]))
+  for (const name of disk.list(tablesPath)) {
+    const path = `${tablesPath}/${name}`
+    const numbers = live.get(name)
+    if (numbers === undefined) {
+      disk.removeTree(path)
+      continue
+    }
+    const wanted = new Set(numbers.map((number) => sstablePath(path, number)))
+    for (const file of disk.list(path)) if (!wanted.has(`${path}/${file}`)) disk.remove(`${path}/${file}`)
+  }
+}
+
+function openSSTables(directory: DataDirectory, manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, cache: BlockCache): void {
+  for (const { id, replayFrom, sstables } of manifest.state.tables) {
+    const table = tables.get(id) as TableStore
+    table.replayFrom = replayFrom
+    table.sstables = sstables.map((number) => SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache))
   }
 }
 

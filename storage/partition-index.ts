@@ -6,6 +6,7 @@
 //
 // INVARIANT: the address of an occupied slot is not 0. Partitions whose keys share a token are one slot (memtable.ts links them).
 import { assert } from "../runtime/pure.ts"
+import type { MemorySpace } from "./memory-space.ts"
 
 const DIRECTORY_BITS = 8
 const DIRECTORY_SIZE = 1 << DIRECTORY_BITS
@@ -45,7 +46,14 @@ export class PartitionIndex {
   #directory: Shard[] = new Array<Shard>(DIRECTORY_SIZE).fill(new Shard(0, FIRST_SLOTS))
   /** Different tokens. */
   count = 0
-  totalBytes = FIRST_SLOTS * SLOT_INTS * 4
+  totalBytes = 0
+  readonly #space: MemorySpace | null
+
+  /** `space` counts the slots along; null: nobody does. */
+  constructor(space: MemorySpace | null) {
+    this.#space = space
+    this.#count(FIRST_SLOTS)
+  }
 
   /** The address stored for the token, 0 when there is none. */
   find(tokenHigh: number, tokenLow: number): number {
@@ -120,11 +128,17 @@ export class PartitionIndex {
       const old = shard.slots
       shard.slots = newSlots(slots * 2)
       shard.mask = slots * 2 - 1
-      this.totalBytes += slots * SLOT_INTS * 4
+      this.#count(slots)
       for (let at = 0; at < old.length; at += SLOT_INTS) if (old[at + 2] !== 0) place(shard, old, at)
       return
     }
     this.#split(shard, directory)
+  }
+
+  #count(slots: number): void {
+    const bytes = slots * SLOT_INTS * 4
+    this.totalBytes += bytes
+    if (this.#space !== null) this.#space.bytes += bytes
   }
 
   #split(shard: Shard, directory: number): void {
@@ -134,7 +148,7 @@ export class PartitionIndex {
     const upper = new Shard(shard.bits + 1, SPLIT_SLOTS)
     this.#directory.fill(lower, from, from + span / 2)
     this.#directory.fill(upper, from + span / 2, from + span)
-    this.totalBytes += SPLIT_SLOTS * SLOT_INTS * 4
+    this.#count(SPLIT_SLOTS)
     const old = shard.slots
     for (let at = 0; at < old.length; at += SLOT_INTS) {
       if (old[at + 2] === 0) continue

@@ -9,7 +9,7 @@ import { compareInt64 } from "../data/timestamp.ts"
 import { rangeContains, unwrap } from "../data/token.ts"
 import type { Token, TokenRange } from "../data/topology.ts"
 import { EVERY_ROW, PartitionMerge } from "./partition-merge.ts"
-import type { PartitionCursor } from "./partition-source.ts"
+import { PartitionWalk } from "./partition-walk.ts"
 import { isLiveEntry, isLiveRow } from "./row-merge.ts"
 import type { TableStore } from "./table-store.ts"
 
@@ -41,37 +41,30 @@ export class ReadRun {
   }
 
   #range(store: TableStore, command: ReadCommand, range: TokenRange, sink: RowSink): void {
-    const cursors = store.cursors()
+    const walk = new PartitionWalk(store.cursors())
     try {
       const parts = unwrap(range)
       const after = command.after
       const first = after === null ? 0 : parts.findIndex((part) => rangeContains(part, after.token.high, after.token.low))
       assert(first >= 0, "the position to go on after lies in the range")
       for (let index = first; index < parts.length && !this.#stopped; index++) {
-        this.#rangePart(store, command, parts[index] as TokenRange, index === first ? after : null, cursors, sink)
+        this.#rangePart(store, command, parts[index] as TokenRange, index === first ? after : null, walk, sink)
       }
     } finally {
-      for (const cursor of cursors) cursor.close()
+      walk.close()
     }
   }
 
-  #rangePart(store: TableStore, command: ReadCommand, part: TokenRange, after: ReadCommand["after"], cursors: readonly PartitionCursor[], sink: RowSink): void {
-    const open = cursors.filter((cursor) =>
-      after === null
-        ? cursor.seek(part.start.high, part.start.low, null, true)
-        : cursor.seek(after.token.high, after.token.low, asBuffer(after.key), after.clustering === null),
-    )
-    while (open.length > 0 && !this.#stopped) {
-      const first = firstOf(open)
-      if (compareInt64(first.tokenHigh, first.tokenLow, part.end.high, part.end.low) > 0) return
-      const same = open.filter((cursor) => comparePartitions(cursor, first) === 0)
-      const { tokenHigh, tokenLow, key } = first
-      this.#merge.open(store.schema)
-      for (const cursor of same) this.#merge.add(cursor.open())
+  #rangePart(store: TableStore, command: ReadCommand, part: TokenRange, after: ReadCommand["after"], walk: PartitionWalk, sink: RowSink): void {
+    if (after === null) walk.seek(part.start.high, part.start.low, null, true)
+    else walk.seek(after.token.high, after.token.low, asBuffer(after.key), after.clustering === null)
+    while (!this.#stopped && walk.next()) {
+      const { tokenHigh, tokenLow, key } = walk
+      if (compareInt64(tokenHigh, tokenLow, part.end.high, part.end.low) > 0) return
+      walk.open(this.#merge, store.schema)
       const goesOn = after !== null && after.token.high === tokenHigh && after.token.low === tokenLow && key.equals(after.key)
       this.#partition(command, { high: tokenHigh, low: tokenLow }, key, goesOn ? after.clustering : null, sink)
       this.#merge.close()
-      for (const cursor of same) if (!cursor.next()) open.splice(open.indexOf(cursor), 1)
     }
   }
 
@@ -162,19 +155,6 @@ export function slicesAfter(slices: readonly ClusteringSlice[], after: Uint8Arra
     }
   }
   return left
-}
-
-function comparePartitions(a: PartitionCursor, b: PartitionCursor): number {
-  return a.tokenHigh - b.tokenHigh || a.tokenLow - b.tokenLow || a.key.compare(b.key)
-}
-
-function firstOf(cursors: readonly PartitionCursor[]): PartitionCursor {
-  let first = cursors[0] as PartitionCursor
-  for (let index = 1; index < cursors.length; index++) {
-    const cursor = cursors[index] as PartitionCursor
-    if (comparePartitions(cursor, first) < 0) first = cursor
-  }
-  return first
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

@@ -5,6 +5,7 @@
 // The first slabs are small, so that a table with three rows costs 16 KiB; a record larger than a slab gets one of its own.
 // Address 0 is never given out: it means "none" in every link.
 import { Buffer } from "../runtime/pure.ts"
+import type { MemorySpace } from "./memory-space.ts"
 
 const UNIT_BYTES = 8
 const UNIT_SHIFT = 3
@@ -21,10 +22,16 @@ export class SlabArena {
   totalBytes = 0
   #next = 0
   #end = 0
+  readonly #space: MemorySpace | null
+
+  /** `space` counts the slabs along; null: nobody does. */
+  constructor(space: MemorySpace | null) {
+    this.#space = space
+  }
 
   /** An arena over slabs that another thread fills or has filled. Reading only. */
   static attach(slabs: readonly SharedArrayBuffer[]): SlabArena {
-    const arena = new SlabArena()
+    const arena = new SlabArena(null)
     for (const slab of slabs) arena.#addSlab(slab)
     return arena
   }
@@ -65,6 +72,7 @@ export class SlabArena {
     this.buffers.push(Buffer.from(slab))
     this.ints.push(new Int32Array(slab))
     this.totalBytes += slab.byteLength
+    if (this.#space !== null) this.#space.bytes += slab.byteLength
   }
 }
 

@@ -117,7 +117,7 @@ export class SSTableWriter {
     this.#append(encodeFooter({ index, filter, statistics: statisticsSection, blocks: this.#blocks }, bytes))
     this.#writeOut()
     await syncFile(this.#file)
-    this.#file.close()
+    this.#close()
     this.#disk.rename(this.#temporaryPath, this.#path)
     await syncDirectory(this.#disk, this.#path.slice(0, this.#path.lastIndexOf("/")))
     return { bytes, statistics }
@@ -125,9 +125,15 @@ export class SSTableWriter {
 
   /** Removes what was written. */
   abandon(): void {
-    this.#file.close()
+    this.#close()
     if (this.#disk.exists(this.#temporaryPath)) this.#disk.remove(this.#temporaryPath)
   }
+
+  #close(): void {
+    if (!this.#isClosed) this.#file.close()
+    this.#isClosed = true
+  }
+  #isClosed = false
 
   /** Makes room for an entry; a block that begins with it gets an index entry with these flags and the row's clustering. */
   #beginEntry(flags: number, row: Buffer | null, at: number): void {

@@ -13,6 +13,8 @@ export interface StoreOptions {
   readonly commitlogSegmentBytes: number
   /** The disk is synced at least so often. */
   readonly commitlogSyncPeriodMs: number
+  /** More than this much commit log, and the tables that the oldest segment waits for are flushed. */
+  readonly commitlogTotalBytes: number
   /** Of SSTables. */
   readonly blockCacheBytes: number
 }
@@ -22,5 +24,6 @@ export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
   memtableSpaceBytes: 64 << 20,
   commitlogSegmentBytes: 32 << 20,
   commitlogSyncPeriodMs: 10_000,
+  commitlogTotalBytes: 512 << 20,
   blockCacheBytes: 32 << 20,
 }

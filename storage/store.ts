@@ -1,63 +1,75 @@
 // One node's storage: LocalStore over a commit log, memtables and SSTables.
 //
 // A write: check the bytes; if a table of it has views, derive what the record carries; append one record; apply it to the
-// memtables. A read merges memtables and SSTables newest first. Both are synchronous while everything is in memory.
-import type { Clock } from "../runtime/clock.ts"
-import type { Disk } from "../runtime/disk.ts"
-import type { Jobs } from "../runtime/jobs.ts"
-import type { Buffer, Maybe } from "../runtime/pure.ts"
+// memtables. From the read of the existing rows to the memtables all of this is one synchronous stretch, so that the row
+// needs no lock: blocks that are missing are brought into the cache before the stretch begins, and what may have changed
+// meanwhile does not matter, because everything is looked at again in it.
+//
+// A read merges memtables and SSTables newest first, also in one stretch, after missing blocks have been brought in.
+import { Buffer, type Maybe } from "../runtime/pure.ts"
 import type {
-  ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, StoreEvents, TableStats,
+  ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, TableStats,
 } from "../data/local-store.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
 import type { TokenRange } from "../data/topology.ts"
 import type { CommitLog } from "./commit-log.ts"
-import type { DataDirectory } from "./data-directory.ts"
-import { DerivedRecord, deriveMutation } from "./derive-rows.ts"
+import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
 import { UnknownTableError } from "./errors.ts"
-import type { Manifest } from "./manifest.ts"
+import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
-import type { StoreOptions } from "./store-options.ts"
+import { EVERY_ROW } from "./partition-merge.ts"
 import { ReadRun, asBuffer } from "./read-run.ts"
+import type { MissingBlock } from "./sstable.ts"
 import { StoreCursor } from "./store-cursor.ts"
+import type { StoreState } from "./store-state.ts"
+import type { TableFiles } from "./table-files.ts"
 import { TableStore } from "./table-store.ts"
 
-export interface StoreState {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly jobs: Jobs
-  readonly events: StoreEvents
-  readonly options: StoreOptions
-  readonly directory: DataDirectory
-  readonly manifest: Manifest
-  readonly log: CommitLog
-  readonly tables: Map<TableId, TableStore>
-}
-
 export class Store implements LocalStore {
-  readonly #events: StoreEvents
-  readonly #directory: DataDirectory
+  readonly #state: StoreState
   readonly #log: CommitLog
   readonly #tables: Map<TableId, TableStore>
+  readonly #space: MemorySpace
+  readonly #files: TableFiles
   readonly #derived = new DerivedRecord()
   /** Reads that are not running; a sink may start another read. */
   readonly #idleRuns: ReadRun[] = []
   #isClosed = false
 
-  constructor(state: StoreState) {
-    this.#events = state.events
-    this.#directory = state.directory
+  constructor(state: StoreState, files: TableFiles) {
+    this.#state = state
     this.#log = state.log
     this.#tables = state.tables
+    this.#space = state.space
+    this.#files = files
   }
 
-  apply(mutation: MutationBytes, _source: ApplySource, derive: Derive | null): Maybe<LogPosition> {
+  apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition> {
     const bytes = asBuffer(mutation)
     const hasViews = checkMutation(bytes, 0, this.#tables)
-    if (hasViews && derive !== null) return this.#applyDerived(bytes, derive)
+    if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
+    if (hasViews && derive !== null) {
+      const missing: MissingBlock[] = []
+      addMissingForDerive(bytes, this.#tables, missing)
+      if (missing.length > 0) return this.#applyLater(loadAll(missing), bytes, source, derive)
+      return this.#applyDerived(bytes, derive)
+    }
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), null)
     applyMutation(bytes, 0, this.#tables, position, false)
+    if (this.#space.isFull) this.#files.makeRoom()
+    return position
+  }
+
+  /** Tables and data may have changed when the wait is over: everything is done from the start, once more without waiting. */
+  async #applyLater(wait: Promise<void>, bytes: Buffer, source: ApplySource, derive: Derive | null): Promise<LogPosition> {
+    const copy = Buffer.from(bytes.subarray(0, bytes.readUInt32BE(0)))
+    await wait
+    if (this.#space.isOverfull) return this.apply(copy, source, derive)
+    if (checkMutation(copy, 0, this.#tables) && derive !== null) return this.#applyDerived(copy, derive)
+    const position = this.#log.append(copy, 0, copy.length, null)
+    applyMutation(copy, 0, this.#tables, position, false)
+    if (this.#space.isFull) this.#files.makeRoom()
     return position
   }
 
@@ -73,9 +85,10 @@ export class Store implements LocalStore {
     const obligations = derived.obligations.take()
     for (let at = 0; at < obligations.length; ) {
       const size = obligations.readUInt32BE(at)
-      this.#events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
+      this.#state.events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
       at += 4 + size
     }
+    if (this.#space.isFull) this.#files.makeRoom()
     return position
   }
 
@@ -84,12 +97,19 @@ export class Store implements LocalStore {
   }
 
   read(command: ReadCommand, sink: RowSink): Maybe<void> {
-    this.#run(this.#table(command.table.id, "a read"), command, sink, null)
+    const table = this.#table(command.table.id, "a read")
+    const { target, slices, reversed } = command
+    if (target.kind === "partition" && table.sstables.length > 0) {
+      const missing: MissingBlock[] = []
+      table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, missing)
+      if (missing.length > 0) return loadAll(missing).then(() => this.#run(command, sink, null))
+    }
+    this.#run(command, sink, null)
   }
 
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor {
     const { schema } = this.#table(table, "a cursor")
-    return new StoreCursor(schema, range, from, (command, sink, isEnough) => this.#run(this.#table(table, "a cursor"), command, sink, isEnough))
+    return new StoreCursor(schema, range, from, (command, sink, isEnough) => this.#run(command, sink, isEnough))
   }
 
   onDurable(position: LogPosition, done: () => void): void {
@@ -103,39 +123,48 @@ export class Store implements LocalStore {
     for (const schema of tables) {
       if (schema.kind === "virtual") continue
       const table = this.#tables.get(schema.id)
-      if (table === undefined) this.#tables.set(schema.id, new TableStore(schema))
+      if (table === undefined) this.#tables.set(schema.id, new TableStore(schema, this.#space))
       else table.setSchema(schema)
     }
     const ids = new Set(tables.map(({ id }) => id))
-    for (const id of this.#tables.keys()) if (!ids.has(id)) this.#tables.delete(id)
+    for (const [id, table] of this.#tables) {
+      if (ids.has(id)) continue
+      this.#tables.delete(id)
+      this.#files.drop(table)
+    }
+  }
+
+  async truncate(table: TableId): Promise<void> {
+    await this.#files.truncate(this.#table(table, "a truncation"))
+  }
+
+  async flush(table?: TableId): Promise<void> {
+    const tables = table === undefined ? [...this.#tables.values()] : [this.#table(table, "a flush")]
+    await Promise.all(tables.map((each) => this.#files.flush(each)))
   }
 
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    await this.#files.close()
     await this.#log.close()
-    this.#directory.close()
-  }
-
-  truncate(_table: TableId): Promise<void> {
-    throw new Error("being written")
-  }
-  flush(_table?: TableId): Promise<void> {
-    return Promise.resolve()
+    for (const { sstables } of this.#tables.values()) for (const sstable of sstables) sstable.retire()
+    this.#state.directory.close()
   }
 
   stats(table: TableId): TableStats {
-    const { active, flushing } = this.#table(table, "stats")
+    const { active, flushing, sstables } = this.#table(table, "statistics")
     const memtables = [active, ...flushing]
     return {
       memtableRows: memtables.reduce((sum, memtable) => sum + memtable.rowCount, 0),
       memtableBytes: memtables.reduce((sum, memtable) => sum + memtable.totalBytes, 0),
-      sstables: 0,
-      diskBytes: 0,
+      sstables: sstables.length,
+      diskBytes: sstables.reduce((sum, sstable) => sum + sstable.bytes, 0),
     }
   }
 
-  #run(table: TableStore, command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): void {
+  #run(command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): void {
+    const table = this.#table(command.table.id, "a read")
     const run = this.#idleRuns.pop() ?? new ReadRun()
     try {
       run.run(table, command, sink, isEnough)
@@ -149,4 +178,17 @@ export class Store implements LocalStore {
     if (table === undefined) throw new UnknownTableError(id, where)
     return table
   }
+}
+
+/** Brings blocks into the cache. */
+function loadAll(missing: readonly MissingBlock[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let left = missing.length
+    for (const { table, index } of missing) {
+      table.load(index, (error) => {
+        if (error !== null) reject(error)
+        else if (--left === 0) resolve()
+      })
+    }
+  })
 }

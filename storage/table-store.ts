@@ -1,12 +1,17 @@
 // One table of one node: the memtable that takes writes, those being flushed, and the SSTables; newest first.
+import type { Buffer } from "../runtime/pure.ts"
 import type { LogPosition } from "../data/local-store.ts"
+import type { ClusteringSlice } from "../data/read-command.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
+import type { MemorySpace } from "./memory-space.ts"
 import { MemtableCursor, MemtableSource } from "./memtable-source.ts"
 import { Memtable } from "./memtable.ts"
 import type { PartitionMerge } from "./partition-merge.ts"
 import type { PartitionCursor } from "./partition-source.ts"
+import { SSTableCursor, SSTableSource } from "./sstable-source.ts"
+import type { MissingBlock, SSTable } from "./sstable.ts"
 
-export const LOG_START: LogPosition = { segment: 0, offset: 0 }
+const LOG_START: LogPosition = { segment: 0, offset: 0 }
 
 export class TableStore {
   readonly id: TableId
@@ -14,16 +19,21 @@ export class TableStore {
   active: Memtable
   /** Frozen memtables on their way to the disk, newest first. */
   flushing: Memtable[] = []
+  /** Newest first. */
+  sstables: SSTable[] = []
   /** Records before this position are in SSTables, or truncated. */
   replayFrom: LogPosition = LOG_START
   /** Rises when data is thrown away: a flush or compaction that began before is discarded. */
   generation = 0
+  isCompacting = false
+  readonly #space: MemorySpace
   #source: MemtableSource
 
-  constructor(schema: TableSchema) {
+  constructor(schema: TableSchema, space: MemorySpace) {
     this.id = schema.id
     this.schema = schema
-    this.active = new Memtable(schema)
+    this.#space = space
+    this.active = new Memtable(schema, space)
     this.#source = new MemtableSource(this.active)
   }
 
@@ -32,28 +42,68 @@ export class TableStore {
     this.active.table = schema
   }
 
-  /** Puts a new memtable in place of the active one, which is frozen and returned. */
+  /** Freezes the active memtable, puts a new one in its place, and returns the old one, which is in `flushing` now. */
   switchMemtable(): Memtable {
     const old = this.active
     old.freeze()
-    this.active = new Memtable(this.schema)
-    this.#source = new MemtableSource(this.active)
+    this.flushing.unshift(old)
+    this.#space.frozenBytes += old.totalBytes
+    this.#newMemtable()
     return old
+  }
+
+  /** Lets go of a memtable that was flushed. */
+  forget(memtable: Memtable): void {
+    this.flushing = this.flushing.filter((other) => other !== memtable)
+    this.#space.frozenBytes -= memtable.totalBytes
+    this.#space.bytes -= memtable.totalBytes
+  }
+
+  /** Throws all data away and returns the SSTables that were there, still open. */
+  clear(): SSTable[] {
+    for (const memtable of this.flushing) this.forget(memtable)
+    this.#space.bytes -= this.active.totalBytes
+    this.#newMemtable()
+    const sstables = this.sstables
+    this.sstables = []
+    this.generation++
+    return sstables
+  }
+
+  /** Whether a commit log segment holds records that are in no SSTable yet. */
+  needsSegment(segment: number): boolean {
+    return this.active.firstSegment <= segment || this.flushing.some(({ firstSegment }) => firstSegment <= segment)
   }
 
   /** Adds everything that has a part of the partition, newest first. */
   addSources(merge: PartitionMerge, tokenHigh: number, tokenLow: number, key: Buffer): void {
     const partition = this.active.find(tokenHigh, tokenLow, key, 0, key.length)
-    // A source per read only when two reads of the table are open at once.
+    // A source of its own only when two reads of the table are open at once.
     if (partition !== 0) merge.add((this.#source.isOpen ? new MemtableSource(this.active) : this.#source).reset(partition))
     for (const memtable of this.flushing) {
       const frozen = memtable.find(tokenHigh, tokenLow, key, 0, key.length)
       if (frozen !== 0) merge.add(new MemtableSource(memtable).reset(frozen))
     }
+    for (const sstable of this.sstables) {
+      if (!sstable.filter.mayContain(tokenHigh, tokenLow)) continue
+      const source = new SSTableSource(sstable, this.schema)
+      if (source.find(tokenHigh, tokenLow, key)) merge.add(source)
+    }
+  }
+
+  /** Adds the blocks that a read of the partition begins with and that are not in memory. */
+  addMissing(tokenHigh: number, tokenLow: number, key: Buffer, slices: readonly ClusteringSlice[], reversed: boolean, into: MissingBlock[]): void {
+    for (const sstable of this.sstables) sstable.missing(this.schema, tokenHigh, tokenLow, key, slices, reversed, into)
   }
 
   /** A cursor over each memtable and SSTable, newest first. */
   cursors(): PartitionCursor[] {
-    return [this.active, ...this.flushing].map((memtable) => new MemtableCursor(memtable))
+    const memtables = [this.active, ...this.flushing].filter((memtable) => !memtable.isEmpty)
+    return [...memtables.map((memtable) => new MemtableCursor(memtable)), ...this.sstables.map((sstable) => new SSTableCursor(sstable, this.schema))]
+  }
+
+  #newMemtable(): void {
+    this.active = new Memtable(this.schema, this.#space)
+    this.#source = new MemtableSource(this.active)
   }
 }

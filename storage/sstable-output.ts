@@ -1,0 +1,70 @@
+// Writes merged partitions to an SSTable: the common part of flush and compaction.
+import type { Buffer } from "../runtime/pure.ts"
+import { ByteWriter } from "../data/bytes.ts"
+import { encodeRangeTombstone } from "../data/row-format.ts"
+import type { TableDescriptor } from "../data/schema.ts"
+import { EVERY_ROW, type PartitionMerge } from "./partition-merge.ts"
+import { CODEC, type Codec } from "./sstable-format.ts"
+import type { SSTableSummary, SSTableWriter, SSTableWriterOptions } from "./sstable-writer.ts"
+
+/** What a flush or a compaction has written; null when nothing was left to write, and there is no file. */
+export interface SSTableJobResult {
+  readonly written: SSTableSummary | null
+}
+
+export function writerOptions({ options }: TableDescriptor): SSTableWriterOptions {
+  return { codec: codecOf(options.compression), bloomFilterFpChance: options.bloomFilterFpChance }
+}
+
+/** LZ4 for every compressor named, until there are others; none when compression is switched off. */
+function codecOf(compression: Readonly<Record<string, string>>): Codec {
+  const { enabled, class: name, sstable_compression: oldName } = compression
+  const isOff = enabled === "false" || (name ?? oldName ?? "") === ""
+  return isOff ? CODEC.none : CODEC.lz4
+}
+
+export class PartitionOutput {
+  readonly #writer: SSTableWriter
+  readonly #scratch = new ByteWriter(256)
+  partitions = 0
+
+  constructor(writer: SSTableWriter) {
+    this.#writer = writer
+  }
+
+  /** Writes what `merge` has opened, unless there is nothing left of it. */
+  write(merge: PartitionMerge, tokenHigh: number, tokenLow: number, key: Buffer): void {
+    merge.begin(EVERY_ROW, false)
+    let begun = false
+    const begin = (): void => {
+      if (begun) return
+      begun = true
+      this.partitions++
+      this.#writer.beginPartition(tokenHigh, tokenLow, key, merge.deletion)
+    }
+    if (merge.deletion !== null) begin()
+    if (merge.static()) {
+      begin()
+      this.#writer.item(merge.bytes, merge.at)
+    }
+    for (const tombstone of merge.tombstones) {
+      begin()
+      this.#scratch.reset()
+      encodeRangeTombstone(tombstone, this.#scratch)
+      this.#writer.item(this.#scratch.buffer, 0)
+    }
+    while (merge.next()) {
+      begin()
+      this.#writer.item(merge.bytes, merge.at)
+    }
+    merge.close()
+  }
+}
+
+/** Finishes the file, or removes it when it has no partition. */
+export async function finishOutput(writer: SSTableWriter, output: PartitionOutput): Promise<SSTableJobResult> {
+  if (output.partitions > 0) return { written: await writer.finish() }
+  writer.abandon()
+  return { written: null }
+}
+

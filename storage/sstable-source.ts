@@ -1,0 +1,278 @@
+// Reads an open SSTable: the rows of a partition, and its partitions in token order. Rows are handed out as they lie in
+// their block.
+//
+// A place among the rows is a number: block * 65536 + entry in it.
+import { Buffer } from "../runtime/pure.ts"
+import { ByteReader } from "../data/bytes.ts"
+import { compareToBound } from "../data/range-tombstones.ts"
+import type { ClusteringSlice } from "../data/read-command.ts"
+import type { Deletion, RangeTombstone } from "../data/row.ts"
+import { FLAG, clusteringEnd, clusteringStart, decodeRangeTombstone } from "../data/row-format.ts"
+import type { TableSchema } from "../data/schema.ts"
+import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
+import type { Fragments } from "./row-merge.ts"
+import type { SSTableBlock } from "./sstable-block.ts"
+import { PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES } from "./sstable-format.ts"
+import type { SSTable } from "./sstable.ts"
+
+const NO_BYTES = Buffer.alloc(0)
+const PLACE = 0x10000
+
+export class SSTableSource implements PartitionSource {
+  bytes: Buffer = NO_BYTES
+  at = 0
+  readonly isSingle = true
+  deletion: Deletion | null = null
+  hasRangeTombstones = false
+  readonly #sstable: SSTable
+  readonly #table: TableSchema
+  #tombstones: RangeTombstone[] = []
+  #staticBlock: SSTableBlock | null = null
+  #staticAt = 0
+  #startBlock = 0
+  #lastBlock = 0
+  /** Number of the partition's header within its block. */
+  #partition = 0
+  /** The place of the first row, or where it would be. */
+  #first = 0
+  /** The place behind the last row; -1 until it is asked for. */
+  #behindPlace = -1
+  #block: SSTableBlock | null = null
+  #blockIndex = -1
+  #slices: readonly ClusteringSlice[] = []
+  #reversed = false
+  #slice = 0
+  #place = 0
+  #end = 0
+
+  constructor(sstable: SSTable, table: TableSchema) {
+    this.#sstable = sstable
+    this.#table = table
+  }
+
+  /** Opens the partition; false when it is not here. */
+  find(tokenHigh: number, tokenLow: number, key: Buffer): boolean {
+    const start = this.#sstable.index.startBlock(tokenHigh, tokenLow, key)
+    const block = this.#sstable.block(start)
+    const partition = block.lowerBound(tokenHigh, tokenLow, key, false)
+    if (partition >= block.partitionCount || block.comparePartition(block.partitionEntry(partition), tokenHigh, tokenLow, key) !== 0) return false
+    this.openAt(start, partition, tokenHigh, tokenLow, key)
+    return true
+  }
+
+  /** Opens the partition whose header has this number within the block. */
+  openAt(start: number, partition: number, tokenHigh: number, tokenLow: number, key: Buffer): this {
+    this.#startBlock = start
+    this.#lastBlock = this.#sstable.index.lastBlock(start, tokenHigh, tokenLow, key)
+    this.#partition = partition
+    this.#behindPlace = -1
+    this.#blockIndex = -1
+    this.#staticBlock = null
+    this.#tombstones = []
+    const block = this.#load(start)
+    const header = block.partitionEntry(partition)
+    this.deletion = block.flags(header) === PARTITION_DELETED_FLAG ? deletionAt(block.bytes, block.at(header) + PARTITION_HEADER_BYTES) : null
+    this.#first = this.#readHead(this.#next(start * PLACE + header))
+    this.hasRangeTombstones = this.#tombstones.length > 0
+    return this
+  }
+
+  addRangeTombstones(into: RangeTombstone[]): void {
+    for (const tombstone of this.#tombstones) into.push(tombstone)
+  }
+  addStatic(into: Fragments): void {
+    if (this.#staticBlock !== null) into.add(this.#staticBlock.bytes, this.#staticAt)
+  }
+  addRow(into: Fragments): void {
+    into.add(this.bytes, this.at)
+  }
+  close(): void {
+    this.#block = null
+    this.#blockIndex = -1
+    this.#staticBlock = null
+  }
+
+  openRows(slices: readonly ClusteringSlice[], reversed: boolean): void {
+    this.#slices = slices
+    this.#reversed = reversed
+    this.#slice = reversed ? slices.length : -1
+    this.#place = 0
+    this.#end = reversed ? 1 : 0
+  }
+
+  nextRow(): boolean {
+    if (this.#reversed) {
+      while (this.#place < this.#end) if (!this.#openSlice(--this.#slice)) return false
+      this.#take(this.#place)
+      this.#place = this.#previous(this.#place)
+      return true
+    }
+    while (this.#place >= this.#end) if (!this.#openSlice(++this.#slice)) return false
+    this.#take(this.#place)
+    this.#place = this.#next(this.#place)
+    return true
+  }
+
+  /** Takes in static row and range tombstones, and returns the place behind them. */
+  #readHead(from: number): number {
+    for (let place = from; ; place = this.#next(place)) {
+      const block = this.#load(Math.floor(place / PLACE))
+      const entry = place % PLACE
+      if (entry >= block.entryCount) return place
+      const flags = block.flags(entry)
+      if ((flags & PARTITION_FLAG) !== 0) return place
+      if ((flags & FLAG.range) !== 0) {
+        this.#tombstones.push(decodeRangeTombstone(new ByteReader(block.bytes, block.at(entry))))
+      } else if ((flags & FLAG.static) !== 0) {
+        this.#staticBlock = block
+        this.#staticAt = block.at(entry)
+      } else {
+        return place
+      }
+    }
+  }
+
+  #openSlice(index: number): boolean {
+    const slice = this.#slices[index]
+    if (slice === undefined) {
+      this.#slice = this.#reversed ? 0 : this.#slices.length
+      return false
+    }
+    const first = slice.start.length === 0 ? this.#first : this.#bound(slice.start, slice.startInclusive ? -1 : 1)
+    const behind = slice.end.length === 0 ? this.#behind() : this.#bound(slice.end, slice.endInclusive ? 1 : -1)
+    this.#place = this.#reversed ? this.#previous(behind) : first
+    this.#end = this.#reversed ? first : behind
+    return true
+  }
+
+  /** The place of the first row behind the bound. */
+  #bound(prefix: Uint8Array, side: number): number {
+    const blockIndex = this.#sstable.index.blockOfBound(this.#startBlock, this.#lastBlock, prefix, side, this.#table)
+    const firstBlock = Math.floor(this.#first / PLACE)
+    if (blockIndex < firstBlock) return this.#first
+    const block = this.#load(blockIndex)
+    const end = this.#rowsEnd(blockIndex, block)
+    let low = blockIndex === firstBlock ? this.#first % PLACE : 0
+    let high = end
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const at = block.at(middle)
+      const order = compareToBound(block.bytes, clusteringStart(at), clusteringEnd(block.bytes, at), prefix, side, this.#table.compareClustering)
+      if (order < 0) low = middle + 1
+      else high = middle
+    }
+    if (low === end && blockIndex < this.#lastBlock) return (blockIndex + 1) * PLACE
+    return blockIndex * PLACE + low
+  }
+
+  /** The entry behind the partition's last row in the block. */
+  #rowsEnd(blockIndex: number, block: SSTableBlock): number {
+    return blockIndex < this.#lastBlock ? block.entryCount : this.#behind() - blockIndex * PLACE
+  }
+
+  /** Asked for only when needed: it may lie blocks away. */
+  #behind(): number {
+    if (this.#behindPlace >= 0) return this.#behindPlace
+    const block = this.#load(this.#lastBlock)
+    const next = this.#lastBlock === this.#startBlock ? this.#partition + 1 : 0
+    const entry = next < block.partitionCount ? block.partitionEntry(next) : block.entryCount
+    this.#behindPlace = this.#lastBlock * PLACE + entry
+    return this.#behindPlace
+  }
+
+  #next(place: number): number {
+    const blockIndex = Math.floor(place / PLACE)
+    if ((place % PLACE) + 1 < this.#load(blockIndex).entryCount || blockIndex >= this.#lastBlock) return place + 1
+    return (blockIndex + 1) * PLACE
+  }
+
+  #previous(place: number): number {
+    if (place <= this.#first) return -1
+    if (place % PLACE !== 0) return place - 1
+    const blockIndex = place / PLACE - 1
+    return blockIndex * PLACE + this.#load(blockIndex).entryCount - 1
+  }
+
+  #take(place: number): void {
+    const block = this.#load(Math.floor(place / PLACE))
+    this.bytes = block.bytes
+    this.at = block.at(place % PLACE)
+  }
+
+  #load(index: number): SSTableBlock {
+    if (index !== this.#blockIndex) {
+      this.#block = this.#sstable.block(index)
+      this.#blockIndex = index
+    }
+    return this.#block as SSTableBlock
+  }
+}
+
+function deletionAt(bytes: Buffer, at: number): Deletion {
+  return { timestampHigh: bytes.readInt32BE(at), timestampLow: bytes.readUInt32BE(at + 4), localDeletionTime: bytes.readUInt32BE(at + 8) }
+}
+
+export class SSTableCursor implements PartitionCursor {
+  tokenHigh = 0
+  tokenLow = 0
+  key: Buffer = NO_BYTES
+  readonly #sstable: SSTable
+  readonly #source: SSTableSource
+  #blockIndex = 0
+  #partition = 0
+
+  constructor(sstable: SSTable, table: TableSchema) {
+    this.#sstable = sstable
+    this.#source = new SSTableSource(sstable, table)
+  }
+
+  seek(tokenHigh: number, tokenLow: number, key: Buffer | null, after: boolean): boolean {
+    const blockIndex = this.#sstable.index.startBlock(tokenHigh, tokenLow, key)
+    const block = this.#sstable.block(blockIndex)
+    const partition = block.lowerBound(tokenHigh, tokenLow, key, after)
+    return partition < block.partitionCount ? this.#take(blockIndex, partition) : this.#forward(blockIndex, tokenHigh, tokenLow, after && key === null)
+  }
+
+  next(): boolean {
+    const block = this.#sstable.block(this.#blockIndex)
+    return this.#partition + 1 < block.partitionCount ? this.#take(this.#blockIndex, this.#partition + 1) : this.#nextBlock(this.#blockIndex)
+  }
+
+  open(): PartitionSource {
+    return this.#source.openAt(this.#blockIndex, this.#partition, this.tokenHigh, this.tokenLow, this.key)
+  }
+  close(): void {
+    this.#source.close()
+  }
+
+  /** On from the end of the block; without a key several partitions of the token may still be passed over. */
+  #forward(blockIndex: number, tokenHigh: number, tokenLow: number, after: boolean): boolean {
+    let found = this.#nextBlock(blockIndex)
+    while (found && after && this.tokenHigh === tokenHigh && this.tokenLow === tokenLow) found = this.next()
+    return found
+  }
+
+  /** To the first partition that begins behind the block. */
+  #nextBlock(blockIndex: number): boolean {
+    const { index } = this.#sstable
+    const next = blockIndex + 1
+    if (next >= index.count) return false
+    if (!index.continues(next)) return this.#take(next, 0)
+    // Past all blocks of a wide partition without reading them.
+    const last = index.lastBlockOf(next)
+    if (this.#sstable.block(last).partitionCount > 0) return this.#take(last, 0)
+    return last + 1 < index.count && this.#take(last + 1, 0)
+  }
+
+  #take(blockIndex: number, partition: number): boolean {
+    const block = this.#sstable.block(blockIndex)
+    const entry = block.partitionEntry(partition)
+    const at = block.at(entry)
+    this.#blockIndex = blockIndex
+    this.#partition = partition
+    this.tokenHigh = block.bytes.readInt32BE(at + 8)
+    this.tokenLow = block.bytes.readUInt32BE(at + 12)
+    this.key = block.key(entry)
+    return true
+  }
+}
