@@ -141,6 +141,7 @@ describe("laws", () => {
         expect(rowDifference(merged, merged)).toBeNull()
         expect(rowDifference(merged, null)).toBe(merged)
       }),
+      { numRuns: 1000 },
     )
   })
 
@@ -167,6 +168,7 @@ describe("which version wins", () => {
     ["expiring", { ...base, kind: CELL_KIND.expiring, ttlSeconds: 9, expiresAt: 100, value: Buffer.from("z") }],
     ["expiring later, whatever its value", { ...base, kind: CELL_KIND.expiring, ttlSeconds: 1, expiresAt: 101, value: Buffer.from("a") }],
     ["expiring at the same time, larger value", { ...base, kind: CELL_KIND.expiring, ttlSeconds: 1, expiresAt: 101, value: Buffer.from("b") }],
+    ["expiring with the larger TTL", { ...base, kind: CELL_KIND.expiring, ttlSeconds: 2, expiresAt: 101, value: Buffer.from("b") }],
     ["tombstone", { ...base, kind: CELL_KIND.tombstone, expiresAt: 1, value: null }],
     ["tombstone of a later time", { ...base, kind: CELL_KIND.tombstone, expiresAt: 2, value: null }],
     ["higher timestamp", { ...base, timestampLow: 6, value: Buffer.from("a") }],

@@ -109,7 +109,6 @@ function dropRemoved(cells: readonly Cell[], strongest: Deletion | null, complex
 }
 
 function isRemovedByComplex(cell: Cell, complexDeletions: readonly ComplexDeletion[]): boolean {
-  if (cell.path === null) return false
   for (const { column, deletion } of complexDeletions) {
     if (column === cell.column) return removes(deletion, cell.timestampHigh, cell.timestampLow)
   }

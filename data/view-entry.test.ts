@@ -459,6 +459,12 @@ describe("keys to notify", () => {
   test("two new key columns: every mixture of old and new", () =>
     expect(texts(keys(two, { ts: 5, set: { a: 1, b: 1 } }, { ts: 2, set: { a: 2, b: 2 } }), 2)).toEqual(["1,1", "1,2", "2,1", "2,2"]))
   test("the whole key in the view's order", () => expect(keys(view, null, { ts: 1, set: { a: 1 } }).map((key) => key.map(String))).toEqual([["1", "p1", "q1"]]))
+  test("none when no version satisfies the filter, all when one does", () => {
+    const filtered = makeView({ keys: ["a"], select: ["b"], filters: [{ column: "f", operator: "=", value: "on" }] })
+    expect(texts(keys(filtered, { ts: 1, set: { a: 1, f: "off" } }, { ts: 2, set: { a: 2 } }), 1)).toEqual([])
+    expect(texts(keys(filtered, { ts: 1, set: { a: 1, f: "on" } }, { ts: 2, set: { a: 2, f: "off" } }), 1)).toEqual(["1", "2"])
+    expect(texts(keys(filtered, { ts: 3, set: { a: 1, f: "off" } }, { ts: 2, set: { a: 2, f: "on" } }), 1)).toEqual(["1", "2"])
+  })
   test("a static row has none", () => {
     const row = { ...toRow({ ts: 1, set: { a: 1 } }), isStatic: true, clustering: Buffer.alloc(0) }
     expect(keysToNotify(BASE, view, null, rowView(row), rowView(row))).toEqual([])
@@ -478,5 +484,11 @@ test("an entry with garbage in its context is not shown", () => {
   const entry = projectEntry(BASE, view, rowView(toRow({ ts: 5, set: { a: 1, b: 2 } })), key)
   expect(entryVisible(view, entry, key, 0)).toBe(true)
   expect(entryVisible(view, entry, [Buffer.from("2"), P, Q], 0)).toBe(false)
+  const filtered = makeView({ keys: ["a"], select: ["b"], filters: [{ column: "f", operator: "=", value: "on" }] })
+  const matching = projectEntry(BASE, filtered, rowView(toRow({ ts: 5, set: { a: 1, f: "on" } })), key)
+  const context = filtered.view!.context.find((column) => column.base === BASE_ID.f)!.view
+  expect(entryVisible(filtered, matching, key, 0)).toBe(true)
+  const damaged = matching.cells.map((cell) => (cell.column === context ? { ...cell, value: Buffer.from("off") } : cell))
+  expect(entryVisible(filtered, { ...matching, cells: damaged }, key, 0)).toBe(false)
   expect(entryVisible(view, { ...entry, cells: entry.cells.filter((cell) => cell.column !== view.view!.witness) }, key, 0)).toBe(false)
 })
