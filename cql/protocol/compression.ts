@@ -8,6 +8,8 @@ import { FRAME_FLAG, FRAME_HEADER_SIZE } from "./frame.ts"
 /** Below this many bytes nothing is gained: such a body is sent as it is, which the format allows. */
 export const COMPRESSION_THRESHOLD = 512
 const LENGTH_SIZE = 4
+/** No LZ4 block holds more than this many times its size: a larger promise must not make us allocate. */
+const LARGEST_RATIO = 255
 
 /** Compresses the body of the frame that began at `start` and ends here, when that makes it smaller. */
 export function compressFrame(out: ByteWriter, start: number): void {
@@ -34,11 +36,16 @@ export function decompressBody(bytes: Buffer, from: number, to: number, maxSize:
 
 /** The LZ4 block `bytes[from, to)` of exactly `size` bytes uncompressed. Throws ProtocolError. */
 export function decompressBlock(bytes: Buffer, from: number, to: number, size: number): Buffer {
+  if (size > (to - from) * LARGEST_RATIO) failBlock(to - from, size)
   const plain = Buffer.allocUnsafe(size)
   try {
     lz4DecompressInto(bytes, from, to - from, plain, 0, size)
   } catch {
-    throw new ProtocolError("Cannot decompress an LZ4 block of " + (to - from) + " bytes into " + size)
+    failBlock(to - from, size)
   }
   return plain
+}
+
+function failBlock(compressedSize: number, size: number): never {
+  throw new ProtocolError(`Cannot decompress an LZ4 block of ${compressedSize} bytes into ${size}`)
 }

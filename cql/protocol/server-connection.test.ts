@@ -36,6 +36,7 @@ describe("compression", () => {
   test.each([
     ["not enough for a length", Buffer.from("0000", "hex"), "Not enough bytes to read the uncompressed length of a frame"],
     ["a length over the maximum", Buffer.from("7fffffff00", "hex"), "Request is too big: length 2147483647 exceeds maximum allowed length 16777216."],
+    ["more than LZ4 can hold", Buffer.from("00ffffff1f41010050", "hex"), "Cannot decompress an LZ4 block of 5 bytes into 16777215"],
     ["no LZ4", Buffer.from("00000010ffffffff", "hex"), "Cannot decompress an LZ4 block of 4 bytes into 16"],
   ])("a damaged compressed body: %s", (_name, body, message) => {
     const { start } = setup()
@@ -219,7 +220,7 @@ describe("events and shutdown", () => {
     const [busy, idle] = [start(), start()]
     busy.send(queryFrame("a"))
     let drained = false
-    const done = server.drain().then(() => (drained = true))
+    const done = Promise.all([server.drain(), server.drain()]).then(() => (drained = true))
     expect([busy.ended, idle.ended]).toEqual([false, true])
     busy.send(queryFrame("ignored"))
     handler.calls[0]?.reply.void()

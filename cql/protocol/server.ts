@@ -58,7 +58,8 @@ class Server implements ProtocolServer {
   #waiting: ServerConnection[] = []
   #spare: ServerConnection[] = []
   #isAccepting = true
-  #onDrained: (() => void) | null = null
+  #onDrained: () => void = () => {}
+  #drained: Promise<void> | null = null
 
   constructor(options: ProtocolServerOptions) {
     const maxFrameSize = options.maxFrameSize ?? DEFAULT_MAX_FRAME_SIZE
@@ -100,11 +101,12 @@ class Server implements ProtocolServer {
   }
   drain(): Promise<void> {
     this.stopAccepting()
-    return new Promise((resolve) => {
+    this.#drained ??= new Promise((resolve) => {
       this.#onDrained = resolve
       for (const connection of this.#connections) connection.startDrain()
       this.#resolveWhenDrained()
     })
+    return this.#drained
   }
   destroy(): void {
     this.stopAccepting()
@@ -127,8 +129,6 @@ class Server implements ProtocolServer {
     this.#resolveWhenDrained()
   }
   #resolveWhenDrained(): void {
-    if (this.#connections.size > 0) return
-    this.#onDrained?.()
-    this.#onDrained = null
+    if (this.#connections.size === 0) this.#onDrained()
   }
 }
