@@ -215,6 +215,11 @@ describe("M11 range tombstones", () => {
     fc.assert(
       fc.property(lists, fc.array(arbitraryClustering, { minLength: 1, maxLength: 8 }), (list, places) => {
         const merged = disjointRangeTombstones(list, null, compare)
+        merged.forEach((tombstone, index) => {
+          const next = merged[index + 1]
+          const touches = next !== undefined && Buffer.compare(tombstone.end, next.start) === 0 && tombstone.endInclusive !== next.startInclusive
+          if (touches) expect(tombstone.deletion).not.toEqual(next.deletion)
+        })
         for (const place of places) {
           expect(coveringRange(merged, place, 0, place.length, compare)).toEqual(strongest(list, place))
           expect(merged.filter((tombstone) => covers(tombstone, place)).length).toBeLessThanOrEqual(1)
