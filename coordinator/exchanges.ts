@@ -7,6 +7,7 @@ import type { ClusterView } from "./cluster-view.ts"
 import type { CoordinatorDeps, TraceHolder } from "./coordinator-deps.ts"
 import { FAILURE, clientFailureCode, requestErrorOf } from "./failure.ts"
 import { type Message, VERB } from "./messages.ts"
+import { tableEpoch } from "./mutation-tables.ts"
 import { READ_FLAG, encodeReadCommand } from "./read-command-codec.ts"
 import { type ExchangeListener, ReadExchange } from "./read-exchange.ts"
 import type { ReadReplicas } from "./read-replicas.ts"
@@ -79,8 +80,8 @@ export class Exchanges implements TraceHolder {
   #requiredEpoch(command: ReadCommand): number {
     const { table, target } = command
     const token = target.kind === "partition" ? target.token : target.range.end
-    const { since } = this.#view.snapshot().placement(table.keyspace, token.high, token.low)
-    return Math.max(since, table.descriptor.epoch)
+    const snapshot = this.#view.snapshot()
+    return Math.max(snapshot.placement(table.keyspace, token.high, token.low).since, tableEpoch(snapshot, table.id))
   }
 
   #readHere(exchange: ReadExchange): void {

@@ -1,6 +1,7 @@
 // What the coordinator must know of a mutation's bytes beyond its key: the tables it writes.
-import type { Epoch, Schema, TableId } from "../data/schema.ts"
+import type { Epoch, TableId } from "../data/schema.ts"
 import type { Placement } from "../data/topology.ts"
+import type { Snapshot } from "./cluster-metadata.ts"
 
 const KEY_AT = 18
 
@@ -28,13 +29,17 @@ export function tablesOf(mutation: Buffer): TableId[] {
   return tables
 }
 
-/** The metadata a replica must have to apply the mutation as meant: the last change of its tables and of the range. */
-export function requiredEpoch(mutation: Buffer, schema: Schema, placement: Placement): Epoch {
+/** The metadata a replica must have to do as meant: the last change, or TRUNCATE, of the table. */
+export function tableEpoch(snapshot: Snapshot, id: TableId): Epoch {
+  return Math.max(snapshot.schema.tableById(id)?.descriptor.epoch ?? 0, snapshot.truncationEpoch(id))
+}
+
+/** The same for all tables of a mutation, and for the range it lies in. */
+export function requiredEpoch(mutation: Buffer, snapshot: Snapshot, placement: Placement): Epoch {
   let epoch = placement.since
   let at = updatesAt(mutation)
   for (let left = mutation.readUInt16BE(6); left > 0; left--) {
-    const table = schema.tableById(mutation.readUInt32BE(at))
-    if (table !== null && table.descriptor.epoch > epoch) epoch = table.descriptor.epoch
+    epoch = Math.max(epoch, tableEpoch(snapshot, mutation.readUInt32BE(at)))
     at += 8 + mutation.readUInt32BE(at + 4)
   }
   return epoch

@@ -155,7 +155,8 @@ export class Replica {
     const command = decodeReadCommand(table, reader)
     if (asker.epoch < snapshot.epoch) {
       const token = command.target.kind === "partition" ? command.target.token : command.target.range.end
-      if (asker.epoch < snapshot.placement(table.keyspace, token.high, token.low).since) throw new Refusal(FAILURE.staleEpoch)
+      const { since } = snapshot.placement(table.keyspace, token.high, token.low)
+      if (asker.epoch < Math.max(since, snapshot.truncationEpoch(tableId))) throw new Refusal(FAILURE.staleEpoch)
     }
     return command
   }

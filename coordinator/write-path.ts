@@ -78,7 +78,7 @@ export class WritePath implements TraceHolder {
     this.#addReplica(record, to, true)
     this.#requests.add(record, this.#deps.timeouts.writeMs)
     const snapshot = this.#view.snapshot()
-    this.#send(record, requiredEpoch(mutation, snapshot.schema, this.#placement(record)))
+    this.#send(record, requiredEpoch(mutation, snapshot, this.#placement(record)))
   }
 
   #writeOne(keyspace: string, mutation: Buffer, consistency: Consistency, writeType: WriteType, completion: Completion): void {
@@ -106,7 +106,7 @@ export class WritePath implements TraceHolder {
     if (isEachQuorum(consistency, replication)) record.missingByDataCenter = quorums(replication)
     for (const node of placement.write) this.#addReplica(record, node, view.isAlive(node))
     this.#requests.add(record, this.#deps.timeouts.writeMs)
-    this.#start(record, requiredEpoch(mutation, snapshot.schema, placement))
+    this.#start(record, requiredEpoch(mutation, snapshot, placement))
   }
 
   /** This node is the only replica. */
@@ -353,7 +353,7 @@ export class WritePath implements TraceHolder {
       }
       record.required = Math.max(record.required, this.#view.requiredForWrite(record.keyspace, record.consistency, placement))
     }
-    this.#send(record, requiredEpoch(record.mutation(), snapshot.schema, placement))
+    this.#send(record, requiredEpoch(record.mutation(), snapshot, placement))
   }
 }
 

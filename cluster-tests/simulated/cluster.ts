@@ -17,6 +17,8 @@ import { ResponseWriter } from "../../coordinator/read-response.ts"
 import type { Buffer } from "../../runtime/pure.ts"
 import { type Simulation, type SimulationOptions, createSimulation } from "../../runtime/simulated/simulation.ts"
 import { systemKeyspaces } from "../../node/system-tables/system-keyspaces.ts"
+import { MemoryStore } from "./memory-store.ts"
+import { SimulatedClient } from "./simulated-client.ts"
 import { SimulatedMetadataLog } from "./simulated-metadata.ts"
 import { SimulatedNode } from "./simulated-node.ts"
 
@@ -25,6 +27,8 @@ export interface ClusterOptions {
   readonly nodes: number
   readonly schema: SchemaDescriptor
   readonly simulation?: SimulationOptions
+  /** Objects in memory instead of the engine on a simulated disk; they outlive a kill. */
+  readonly inMemory?: boolean
 }
 
 const STEP_LIMITS = { maxMs: 600_000 }
@@ -33,8 +37,10 @@ export class SimulatedCluster {
   readonly simulation: Simulation
   readonly log: SimulatedMetadataLog
   readonly #nodes = new Map<number, SimulatedNode>()
+  readonly #memory: Map<number, MemoryStore> | null
 
   constructor(options: ClusterOptions) {
+    this.#memory = options.inMemory === true ? new Map() : null
     this.simulation = createSimulation(options.seed, options.simulation ?? {})
     this.log = new SimulatedMetadataLog("simulated", systemKeyspaces())
     const descriptors: NodeDescriptor[] = []
@@ -118,6 +124,11 @@ export class SimulatedCluster {
     })
   }
 
+  /** A client of one node. */
+  client(node: number): SimulatedClient {
+    return new SimulatedClient(this.node(node).executor)
+  }
+
   partition(...groups: readonly (readonly number[])[]): void {
     this.simulation.hub.partition(...groups)
   }
@@ -137,7 +148,7 @@ export class SimulatedCluster {
   }
   /** As `restart`, without letting time pass. */
   async startNode(node: number): Promise<void> {
-    const opened = await SimulatedNode.open(this.simulation.start(node), this.log)
+    const opened = await SimulatedNode.open(this.simulation.start(node), this.log, this.#memoryOf(node))
     this.#nodes.set(node, opened)
   }
 
@@ -159,6 +170,16 @@ export class SimulatedCluster {
       if (passedMs >= maxMs) throw new Error(`replicas of ${keyspace}.${name} still differ after ${maxMs} ms (${this.simulation.replayHint})`)
       await this.sleep(500)
     }
+  }
+
+  #memoryOf(node: number): MemoryStore | null {
+    if (this.#memory === null) return null
+    let store = this.#memory.get(node)
+    if (store === undefined) {
+      store = new MemoryStore({ obligation: () => undefined }, [])
+      this.#memory.set(node, store)
+    }
+    return store
   }
 
   #forget(node: number): void {

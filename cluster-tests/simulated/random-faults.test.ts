@@ -178,7 +178,7 @@ class Run {
 }
 
 forSeeds("faults at random", "cluster-tests/simulated/random-faults.test.ts", 5, async (seed) => {
-  const cluster = await SimulatedCluster.start({ seed, nodes: 3, schema: testSchema(3) })
+  const cluster = await SimulatedCluster.start({ seed, nodes: 3, schema: testSchema(3), inMemory: true })
   const run = new Run(cluster, cluster.simulation.random.child("run"))
   await run.all()
   await run.settle()

@@ -8,7 +8,7 @@ import { SimulatedCluster, wholeTable } from "./cluster.ts"
 import { RowTexts, deleteRow, insert, testSchema } from "./test-schema.ts"
 
 function start(seed: number): Promise<SimulatedCluster> {
-  return SimulatedCluster.start({ seed, nodes: 3, schema: testSchema(3) })
+  return SimulatedCluster.start({ seed, nodes: 3, schema: testSchema(3), inMemory: true })
 }
 
 function partition(cluster: SimulatedCluster, key: string, part: Partial<ReadCommand> = {}): ReadCommand {
@@ -77,7 +77,7 @@ describe("three nodes", () => {
   })
 
   test("at ANY a hint is enough, at ONE it is not", async () => {
-    const cluster = await SimulatedCluster.start({ seed: 6, nodes: 3, schema: testSchema(1) })
+    const cluster = await SimulatedCluster.start({ seed: 6, nodes: 3, schema: testSchema(1), inMemory: true })
     const placement = cluster.node(1).metadata.current().placement("ks", tokenOf(Buffer.from("k")).high, tokenOf(Buffer.from("k")).low)
     const owner = placement.read[0] as number
     const other = (owner % 3) + 1

@@ -14,6 +14,8 @@ const MAX_LAG_MS = 200
 export class SimulatedMetadataLog {
   readonly system: readonly KeyspaceSchema[]
   readonly followers = new Map<number, SimulatedMetadata>()
+  /** What each node has applied, as its disk would keep it. */
+  readonly applied = new Map<number, Epoch>()
   readonly #states: MetadataState[]
 
   constructor(clusterName: string, system: readonly KeyspaceSchema[]) {
@@ -39,6 +41,7 @@ export class SimulatedMetadataLog {
 
 export class SimulatedMetadata implements ClusterMetadata {
   readonly #log: SimulatedMetadataLog
+  readonly #node: number
   readonly #clock: Clock
   readonly #random: Random
   #snapshot: Snapshot
@@ -46,12 +49,21 @@ export class SimulatedMetadata implements ClusterMetadata {
   /** Asked after every change of any follower. */
   readonly #waiting = new Set<() => void>()
 
-  /** Starts with everything there is: a node catches up before it opens. */
-  constructor(log: SimulatedMetadataLog, clock: Clock, random: Random) {
+  /** Starts with what the node had applied when it was last up (everything, the first time), and follows from there. */
+  constructor(log: SimulatedMetadataLog, node: number, clock: Clock, random: Random) {
     this.#log = log
+    this.#node = node
     this.#clock = clock
     this.#random = random
-    this.#snapshot = buildSnapshot(log.last, log.system, null)
+    const epoch = log.applied.get(node) ?? log.last.epoch
+    log.applied.set(node, epoch)
+    this.#snapshot = buildSnapshot(log.state(epoch), log.system, null)
+  }
+
+  /** REQUIRES: whoever must see every change has subscribed. */
+  start(): void {
+    this.#log.followers.set(this.#node, this)
+    this.follow(this.#log.last.epoch)
   }
 
   current(): Snapshot {
@@ -90,6 +102,7 @@ export class SimulatedMetadata implements ClusterMetadata {
 
   #apply(epoch: Epoch): void {
     const previous = this.#snapshot
+    this.#log.applied.set(this.#node, epoch)
     this.#snapshot = buildSnapshot(this.#log.state(epoch), this.#log.system, previous)
     for (const subscriber of this.#subscribers) subscriber(this.#snapshot, previous)
     for (const follower of this.#log.followers.values()) for (const look of follower.#waiting) look()

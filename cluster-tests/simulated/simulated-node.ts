@@ -1,15 +1,19 @@
-// One node of a simulated cluster: the real store, coordinator, hints and views on simulated ports.
+// One node of a simulated cluster: the real coordinator, executor, hints and views on simulated ports, over the real store
+// or one in memory.
 import { join } from "node:path/posix"
 import type { Liveness } from "../../coordinator/cluster-metadata.ts"
 import { DEFAULT_TIMEOUTS } from "../../coordinator/coordinator-deps.ts"
+import { StatementExecutor } from "../../coordinator/execute.ts"
 import { Hints } from "../../coordinator/hints.ts"
 import { MessageRouter, VERB } from "../../coordinator/messages.ts"
 import { NodeCoordinator } from "../../coordinator/node-coordinator.ts"
 import { followSchema, storedTables } from "../../coordinator/schema-follower.ts"
 import { ViewManager } from "../../coordinator/views/view-manager.ts"
-import type { LocalStore } from "../../data/local-store.ts"
+import { compileStatement } from "../../cql/compile.ts"
+import type { LocalStore, StoreEvents } from "../../data/local-store.ts"
 import type { SimulatedProcess } from "../../runtime/simulated/simulation.ts"
 import { openStore } from "../../storage/open-store.ts"
+import type { MemoryStore } from "./memory-store.ts"
 import { SimulatedMetadata, type SimulatedMetadataLog } from "./simulated-metadata.ts"
 
 /** Up is who has a link to here: the simulated network says so four seconds after it is cut. */
@@ -29,6 +33,7 @@ export class SimulatedNode {
   readonly coordinator: NodeCoordinator
   readonly hints: Hints
   readonly views: ViewManager
+  readonly executor: StatementExecutor
 
   constructor(process: SimulatedProcess, metadata: SimulatedMetadata, router: MessageRouter, store: LocalStore, views: ViewManager) {
     this.node = process.node
@@ -45,6 +50,11 @@ export class SimulatedNode {
       self: this.node, store, router, metadata, liveness: this.liveness, clock, random, hints: this.hints, derive: views.derive,
       virtualTables: new Map(), timeouts: DEFAULT_TIMEOUTS,
     })
+    const functions = { nowMicros: () => clock.nowMicros(), randomBytes: (count: number) => random.bytes(count) }
+    this.executor = new StatementExecutor({
+      self: this.node, coordinator: this.coordinator, metadata, clock, random,
+      compile: (text, schema, keyspace) => compileStatement(text, schema, keyspace, functions),
+    })
     router.onLink((peer, up) => {
       if (!up) {
         this.liveness.up.delete(peer)
@@ -55,18 +65,19 @@ export class SimulatedNode {
       this.views.nodeUp(peer)
     })
     followSchema(metadata, store)
+    metadata.start()
     this.hints.start((keyspace, mutation, to, completion) => this.coordinator.deliver(VERB.hint, keyspace, mutation, to, completion))
     this.views.start()
     router.start()
   }
 
-  /** Opens the data directory, which may hold what an earlier process wrote. */
-  static async open(process: SimulatedProcess, log: SimulatedMetadataLog): Promise<SimulatedNode> {
+  /** Opens the data directory, which may hold what an earlier process wrote; or goes on with `memory`. */
+  static async open(process: SimulatedProcess, log: SimulatedMetadataLog, memory: MemoryStore | null): Promise<SimulatedNode> {
     const { clock, disk, jobs, random, node, incarnation } = process
-    const metadata = new SimulatedMetadata(log, clock, random.child("metadata"))
-    log.followers.set(node, metadata)
+    const metadata = new SimulatedMetadata(log, node, clock, random.child("metadata"))
     const router = new MessageRouter(process.network, () => metadata.current().epoch)
-    let store: LocalStore | null = null
+    let store: LocalStore | null = memory
+    let liveness: Liveness | null = null
     const views: ViewManager = new ViewManager({
       self: node, incarnation, router, metadata, clock, store: () => store as LocalStore,
       liveness: { isAlive: (peer) => liveness?.isAlive(peer) ?? false },
@@ -74,11 +85,12 @@ export class SimulatedNode {
         throw new Error(line)
       },
     })
-    let liveness: Liveness | null = null
-    store = await openStore({
+    const events: StoreEvents = { obligation: (bytes, position) => views.obligation(bytes, position) }
+    const tables = storedTables(metadata.current())
+    if (memory !== null) memory.reopen(events, tables)
+    store ??= await openStore({
       disk, clock, jobs, directory: join(`node${node}`, "data"), hostId: `host-${node}`, clusterName: "simulated",
-      options: { tables: storedTables(metadata.current()), nextTableId: metadata.current().schemaDescriptor.nextTableId },
-      events: { obligation: (bytes, position) => views.obligation(bytes, position) },
+      options: { tables, nextTableId: metadata.current().schemaDescriptor.nextTableId }, events,
     })
     const opened = new SimulatedNode(process, metadata, router, store, views)
     liveness = opened.liveness
