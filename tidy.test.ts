@@ -17,7 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   node: ["coordinator", "cql", "storage", "data", "runtime"],
   coordinator: ["cql", "data", "runtime"],
   storage: ["data", "runtime"],
-  cql: ["data", "runtime/pure.ts"],
+  // The native protocol serves connections of the ByteListener port.
+  cql: ["data", "runtime/pure.ts", "runtime/byte-listener.ts"],
   data: ["runtime/pure.ts"],
   runtime: [],
 }

@@ -75,4 +75,3 @@ function addressOnly(address: string): string {
   const bare = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1")
   return parseInetAddress(bare) === null ? UNKNOWN_ADDRESS : bare
 }
-

@@ -369,4 +369,3 @@ describe("answers", () => {
     expect([code, readString(rest), readString(rest), rest.remaining]).toEqual([ERROR_CODE.alreadyExists, "ks", "t", 0])
   })
 })
-

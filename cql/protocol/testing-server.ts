@@ -76,4 +76,3 @@ export function only(answers: Answer[]): Answer {
   assert(answers.length === 1, `one answer, not ${answers.length}`)
   return answers[0] as Answer
 }
-
