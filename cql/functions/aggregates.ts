@@ -1,8 +1,9 @@
 // COUNT, MIN, MAX, SUM and AVG. Nulls do not count. Whole numbers wrap around in their type as Cassandra's do; floats are
 // added with Kahan's compensation; an average is of the argument's type.
 import type { CqlType } from "../../data/cql-type.ts"
+import type { ValueComparator } from "../../data/types/operations.ts"
 import type { AggregateFunction, AggregateState, Overload } from "./function.ts"
-import { asBuffer, native } from "./function.ts"
+import { native } from "./function.ts"
 import {
   type Decimal, type NumericName, NUMERIC_TYPES, addDecimals, decodeDecimal, decodeFloating, decodeVarint, encodeDecimal, encodeFloating, encodeInteger,
   isInteger,
@@ -154,12 +155,13 @@ function count(type: CqlType): AggregateFunction {
   return { kind: "aggregate", name: "count", argumentTypes: [type], returnType: native("bigint"), newState: () => new CountState(false) }
 }
 
-/** `compare` orders two serialised values of a type. */
-export function aggregateFunctions(compare: (type: CqlType, a: Buffer, b: Buffer) => number): [string, readonly Overload[]][] {
-  const extreme = (name: "min" | "max", type: CqlType): AggregateFunction => ({
-    kind: "aggregate", name, argumentTypes: [type], returnType: type,
-    newState: () => new ExtremeState((a, b) => (name === "min" ? compare(type, asBuffer(a), asBuffer(b)) < 0 : compare(type, asBuffer(a), asBuffer(b)) > 0)),
-  })
+export function aggregateFunctions(comparatorOf: (type: CqlType) => ValueComparator): [string, readonly Overload[]][] {
+  const extreme = (name: "min" | "max", type: CqlType): AggregateFunction => {
+    const compare = comparatorOf(type)
+    const sign = name === "min" ? -1 : 1
+    const better = (a: Uint8Array, b: Uint8Array): boolean => compare(a, 0, a.length, b, 0, b.length) * sign > 0
+    return { kind: "aggregate", name, argumentTypes: [type], returnType: type, newState: () => new ExtremeState(better) }
+  }
   const ofAnyType = (make: (type: CqlType) => AggregateFunction): Overload => (args) => {
     const type = args.length === 1 ? args[0]?.type : null
     return type === null || type === undefined ? null : make(type)

@@ -6,9 +6,11 @@ import { compareValues, validate } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
 import { aggregateFunctions } from "./aggregates.ts"
 import { blobFunctions } from "./blob-functions.ts"
+import { collectionFunctions } from "./collection-functions.ts"
 import type { CqlFunction, FunctionArgument, FunctionName, FunctionSite, Overload } from "./function.ts"
 import { native } from "./function.ts"
 import { jsonFunctions } from "./json-functions.ts"
+import { mathFunctions } from "./math-functions.ts"
 import { timeFunctions } from "./time-functions.ts"
 import { tokenFunction } from "./token-function.ts"
 
@@ -24,13 +26,25 @@ function uuidFunction(): CqlFunction {
   }
 }
 
-const FUNCTIONS: ReadonlyMap<string, readonly Overload[]> = new Map<string, readonly Overload[]>([
+const BASIC: ReadonlyMap<string, readonly Overload[]> = new Map<string, readonly Overload[]>([
   ["uuid", [uuidFunction()]],
   ["token", [tokenFunction]],
   ...timeFunctions(),
   ...jsonFunctions(),
+  ...mathFunctions(),
   ...blobFunctions((type, bytes) => validate(native(type), bytes) === null),
-  ...aggregateFunctions((type, a, b) => compareValues(type)(a, 0, a.length, b, 0, b.length)),
+  ...aggregateFunctions(compareValues),
+])
+
+/** min, max, sum and avg as functions of one collection are the aggregates over its elements. */
+const FUNCTIONS: ReadonlyMap<string, readonly Overload[]> = new Map<string, readonly Overload[]>([
+  ...BASIC,
+  ...collectionFunctions((name, element, site) => {
+    const argument: FunctionArgument = { text: typeName(element), type: element, test: (type) => (typeName(type) === typeName(element) ? "exact" : "none") }
+    const candidates = (BASIC.get(name) ?? []).map((overload) => (typeof overload === "function" ? overload([argument], site) : overload))
+    const found = candidates.find((candidate) => candidate !== null && matchArguments(candidate, [argument]) === "exact")
+    return found?.kind === "aggregate" ? found : null
+  }),
 ])
 
 export function isFunctionName(name: FunctionName): boolean {

@@ -130,6 +130,27 @@ describe("functions", () => {
     expect(one(`SELECT ${expression} FROM f`)).toEqual(expected)
   })
 
+  test.each([
+    ["i + 10", 3], ["i * k", -7], ["10 - i", 17], ["-i", 7], ["i / 2", -3], ["i % 2", -1], ["x + i", -4.5], ["v + 1", 301n], ["(i + 1) * 2", -12], ["i + 1.5", -5.5],
+    ["v * x", { unscaled: 7500n, scale: 1 }], ["(decimal)1 / (decimal)3", { unscaled: 33333333333333333333333333333333n, scale: 32 }],
+    ["abs(i)", 7], ["round(x)", 3], ["log10(x * 4.0 * 10.0)", 2], ["exp(0.0 * x)", 1],
+  ])("%s", (expression, expected) => {
+    expect(one(`SELECT ${expression} FROM f`)).toEqual(expected)
+  })
+
+  test("what cannot be calculated", () => {
+    expect(box.select("SELECT i + 1 FROM f").names).toEqual(["i + 1"])
+    expect(() => one("SELECT i / 0 FROM f")).toThrow("the operation '-7 / 0' failed: / by zero")
+    expect(() => one("SELECT t + 1 FROM f")).toThrow("the '+' operation is not supported between t and 1")
+  })
+
+  test("of collections", () => {
+    box.run("CREATE TABLE l (k int PRIMARY KEY, l frozen<list<int>>, m frozen<map<text, int>>)")
+    box.put("l", { k: 1, l: [4, 6, -1], m: new Map([["a", 1], ["b", 2]]) })
+    expect(rows("SELECT collection_count(l), collection_min(l), collection_max(l), collection_sum(l), collection_avg(l) FROM l")).toEqual([[3, -1, 6, 9, 3]])
+    expect(rows("SELECT map_keys(m), map_values(m), collection_count(m) FROM l")).toEqual([[["a", "b"], [1, 2], 2]])
+  })
+
   test("JSON quotes what JSON must quote", () => {
     expect(one("SELECT JSON k, u, ts, d, x, v, b, t FROM f")).toBe(
       '{"k": 1, "u": "2d0ff860-abd8-11ed-afa1-0242ac120002", "ts": "2020-09-13 12:26:40.123Z", "d": "2019-04-14", "x": 2.5, "v": 300, "b": "0x00000009", "t": "tä"}',

@@ -116,6 +116,7 @@ export class SelectRun implements Select {
   #resume(state: PagingState): number {
     this.#key = state.key
     this.#moveTo(state.clustering ?? NO_BYTES, 0, state.clustering === null ? -1 : state.clustering.length)
+    this.#taken = state.taken
     if (this.#definition.where.keys === null) return state.clustering === null ? 0 : state.taken
     const index = this.#targets.findIndex((target) => target.kind === "key" && target.key.equals(state.key))
     if (index < 0) throw new ProtocolError("Invalid value for the paging state")

@@ -1,13 +1,15 @@
 // Compiles what stands in a SELECT clause to expressions: columns, functions, casts, parts of collections and user types,
 // writetime and ttl. Columns get slots, aggregates and terms get places in the scope, in the order in which they come.
-import { assert } from "../../runtime/pure.ts"
+import { type Buffer, assert } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
-import { typeName } from "../../data/types/type-name.ts"
+import { nativeType, typeName } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
 import { COUNT_ROWS } from "../functions/aggregates.ts"
+import { arithmeticType, calculate, negate } from "../functions/arithmetic.ts"
 import { castFunction } from "../functions/cast.ts"
-import type { CqlFunction, FunctionArgument, ScalarFunction } from "../functions/function.ts"
+import { type CqlFunction, type FunctionArgument, type ScalarFunction, asBuffer } from "../functions/function.ts"
+import { type NumericName, numericName } from "../functions/numbers.ts"
 import { resolveFunction } from "../functions/registry.ts"
 import type { FunctionNode, Selectable, Term } from "../language/ast-terms.ts"
 import { compileTerm } from "./compile-term.ts"
@@ -71,6 +73,13 @@ export class SelectableCompiler {
         const bound = (term: Term | null) => (type: CqlType): number | null => (term === null ? null : this.term(term, type, `slice(${operand.name})`))
         return sliceExpression(operand, bound(node.from), bound(node.to), `${node.from === null ? "" : termText(node.from)}..${node.to === null ? "" : termText(node.to)}`)
       }
+      case "arithmetic":
+        return this.#arithmetic(node)
+      case "negation": {
+        const operand = this.compile(node.operand)
+        const type = this.#numeric(operand, "-")
+        return { type: operand.type, name: `-${operand.name}`, evaluate: (scope) => ifPresent(operand.evaluate(scope), (value) => negate(value, type)) }
+      }
       case "typeHint":
         return this.#typeHint(node.operand, resolveTypeNode(node.type, this.#context))
       case "tuple": {
@@ -110,6 +119,36 @@ export class SelectableCompiler {
     return new InvalidRequestError(`Cannot infer type for term ${text} in selection clause (try using a cast to force a type)`)
   }
 
+  /** A term takes the type of the other operand when it can, else its own. */
+  #termOperand(term: Term, other: Expression | null): Expression {
+    const type = other !== null && testAssignment(term, other.type, this.#context) !== "none" ? other.type : inferType(term, this.#context)
+    if (type === null) throw this.#untyped(term)
+    return this.#termExpression(term, type, "[selection]")
+  }
+
+  #arithmetic(node: Extract<Selectable, { kind: "arithmetic" }>): Expression {
+    const leftOperand = isTerm(node.left) ? null : this.compile(node.left)
+    const rightOperand = isTerm(node.right) ? null : this.compile(node.right)
+    const left = leftOperand ?? this.#termOperand(node.left as Term, rightOperand)
+    const right = rightOperand ?? this.#termOperand(node.right as Term, left)
+    const leftType = numericName(left.type)
+    const rightType = numericName(right.type)
+    if (leftType === null || rightType === null) {
+      throw new InvalidRequestError(`the '${node.operator}' operation is not supported between ${left.name} and ${right.name}`)
+    }
+    return {
+      type: nativeType(arithmeticType(leftType, rightType)),
+      name: `${left.name} ${node.operator} ${right.name}`,
+      evaluate: (scope) => ifPresent(left.evaluate(scope), (a) => ifPresent(right.evaluate(scope), (b) => calculate(node.operator, a, leftType, b, rightType))),
+    }
+  }
+
+  #numeric(operand: Expression, operator: string): NumericName {
+    const type = numericName(operand.type)
+    if (type === null) throw new InvalidRequestError(`the '${operator}' operation is not supported on ${operand.name}`)
+    return type
+  }
+
   #function(node: FunctionNode<Selectable>): Expression {
     const compiled = node.arguments.map((argument) => (isTerm(argument) ? null : this.#argument(argument, node)))
     const args = node.arguments.map((argument, index) => this.#describe(argument, compiled[index] ?? null))
@@ -145,6 +184,11 @@ export class SelectableCompiler {
     const index = this.aggregates.push(call) - 1
     return { type: call.function.returnType, name: call.function.name, evaluate: (scope) => scope.aggregates[index]?.compute() ?? null }
   }
+}
+
+/** Null and empty operands give null. */
+function ifPresent(value: Uint8Array | null, body: (value: Buffer) => Uint8Array | null): Uint8Array | null {
+  return value === null || value.length === 0 ? null : body(asBuffer(value))
 }
 
 function scalarEvaluator(found: ScalarFunction, operands: readonly Expression[], context: TermContext): (scope: Scope) => Uint8Array | null {
