@@ -4,8 +4,9 @@ import type { Liveness, Snapshot } from "../../coordinator/cluster-metadata.ts"
 import type { TableStats } from "../../data/local-store.ts"
 import type { TableId } from "../../data/schema.ts"
 
-/** The release of Cassandra whose behaviour drivers and tools may expect: they choose their queries by it. */
-export const RELEASE_VERSION = "5.0.6"
+/** The release of Cassandra whose behaviour drivers and tools may expect: they choose their queries by it.
+ * cqlsh warns at every start unless it is exactly the release it was packed with, which is 5.0.0 in the Python registry. */
+export const RELEASE_VERSION = "5.0.0"
 export const CQL_VERSION = "3.4.7"
 export const NATIVE_PROTOCOL_VERSION = "5"
 export const PARTITIONER = "org.apache.cassandra.dht.Murmur3Partitioner"
