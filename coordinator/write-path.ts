@@ -109,22 +109,23 @@ export class WritePath implements TraceHolder {
     this.#start(record, requiredEpoch(mutation, snapshot, placement))
   }
 
-  /** This node is the only replica. */
+  /** This node is the only replica. Nothing is allocated when the store is done at once. */
   #applyAlone(mutation: Buffer, consistency: Consistency, writeType: WriteType, completion: Completion): void {
     this.trace?.event("Appending to commitlog")
-    const failed = (error: unknown): void => {
-      const failure = { address: this.#view.addressOf(this.#view.self), code: FAILURE.unknown }
-      completion.done(requestErrorOf(error) ?? new WriteFailureError(consistency, 0, 1, [failure], writeType))
-    }
     let applied: Maybe<unknown>
     try {
       applied = this.#deps.store.apply(mutation, "client", this.#deps.derive)
     } catch (error) {
-      failed(error)
+      this.#failAlone(error, consistency, writeType, completion)
       return
     }
-    if (isPromise(applied)) applied.then(() => completion.done(null), failed)
-    else completion.done(null)
+    if (!isPromise(applied)) completion.done(null)
+    else applied.then(() => completion.done(null), (error: unknown) => this.#failAlone(error, consistency, writeType, completion))
+  }
+
+  #failAlone(error: unknown, consistency: Consistency, writeType: WriteType, completion: Completion): void {
+    const failure = { address: this.#view.addressOf(this.#view.self), code: FAILURE.unknown }
+    completion.done(requestErrorOf(error) ?? new WriteFailureError(consistency, 0, 1, [failure], writeType))
   }
 
   #unavailable(placement: Placement, replication: Replication, consistency: Consistency, required: number): UnavailableError | null {
@@ -214,25 +215,25 @@ export class WritePath implements TraceHolder {
 
   #applyHere(record: WriteRecord): void {
     const id = record.requestId
-    const self = this.#view.self
     record.trace?.event("Appending to commitlog")
-    const failed = (error: unknown): void => {
-      const refused = requestErrorOf(error)
-      const open = this.#requests.get(id)
-      if (!(open instanceof WriteRecord)) return
-      if (refused !== null) this.#finish(open, refused)
-      this.#settle(open, self, false, FAILURE.unknown)
-    }
     const source: ApplySource = record.verb === VERB.hint ? "hint" : record.verb === VERB.readRepair ? "read_repair" : "client"
     let applied: Maybe<unknown>
     try {
       applied = this.#deps.store.apply(record.mutation(), source, this.#deps.derive)
     } catch (error) {
-      failed(error)
+      this.#failHere(id, error)
       return
     }
-    if (!isPromise(applied)) this.#settle(record, self, true, 0)
-    else applied.then(() => this.#settleById(id, self), failed)
+    if (!isPromise(applied)) this.#settle(record, this.#view.self, true, 0)
+    else applied.then(() => this.#settleById(id, this.#view.self), (error: unknown) => this.#failHere(id, error))
+  }
+
+  #failHere(id: number, error: unknown): void {
+    const refused = requestErrorOf(error)
+    const record = this.#requests.get(id)
+    if (!(record instanceof WriteRecord)) return
+    if (refused !== null) this.#finish(record, refused)
+    this.#settle(record, this.#view.self, false, FAILURE.unknown)
   }
 
   #settleById(id: number, node: NodeId): void {
