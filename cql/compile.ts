@@ -33,7 +33,7 @@ export function compileStatement(text: string, schema: Schema, keyspace: string 
     warnings: [],
     bindVariables: context.variables.specifications(),
     partitionKeyIndexes: keyIndexes(plan, context.variables),
-    resultMetadata: plan instanceof SelectPlan ? plan.definition.metadata : null,
+    resultMetadata: plan instanceof SelectPlan ? plan.resultMetadata : null,
   }
 }
 

@@ -10,6 +10,7 @@ import { orderValues } from "./bind-variables.ts"
 import { compileTerm } from "./compile-term.ts"
 import { compileDelete } from "./delete.ts"
 import { compileInsert } from "./insert.ts"
+import { compileInsertJson } from "./insert-json.ts"
 import { type CompileContext, type CompiledTerm, UNSET } from "./term.ts"
 import { compileUpdate } from "./update.ts"
 import type { ModificationPlan } from "./write-plan.ts"
@@ -19,7 +20,7 @@ export function compileModification(statement: ModificationStatement, context: C
     case "insert":
       return compileInsert(statement, context)
     case "insertJson":
-      throw new InvalidRequestError("INSERT JSON is not supported")
+      return compileInsertJson(statement, context)
     case "update":
       return compileUpdate(statement, context)
     case "delete":

@@ -115,13 +115,13 @@ function compileMap(term: MapNode<Term>, receiver: ColumnSpecification, context:
 }
 
 /** The elements one behind the other, each with its size in front unless all are of one size. */
-function packVector(element: CqlType, parts: readonly Buffer[]): Buffer {
+export function packVector(element: CqlType, parts: readonly Buffer[]): Buffer {
   if (operationsOf(element).vectorElementSize !== null) return Buffer.concat(parts)
   return Buffer.concat(parts.flatMap((part) => [writeUnsignedVint(BigInt(part.length)), part]))
 }
 
 /** Sorted by key; of equal keys the last wins. */
-function packMap(keys: readonly Buffer[], items: readonly Buffer[], keyType: CqlType): Buffer {
+export function packMap(keys: readonly Buffer[], items: readonly Buffer[], keyType: CqlType): Buffer {
   const compare = compareValues(keyType)
   const order = keys.map((_key, index) => index)
   const compareAt = (a: number, b: number): number => {
