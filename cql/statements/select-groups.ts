@@ -67,8 +67,7 @@ export class Groups {
     this.#scope = { row: this.#reader, terms: [], aggregates: selection.aggregates.map((call) => call.function.newState()), nowSeconds: 0 }
   }
 
-  /** `taken`: groups of the first partition on earlier pages. */
-  start(terms: Scope["terms"], nowSeconds: number, max: number, perPartitionLimit: number, taken: number): void {
+  start(terms: Scope["terms"], nowSeconds: number, max: number, perPartitionLimit: number): void {
     this.#scope.terms = terms
     this.#scope.nowSeconds = nowSeconds
     this.#max = max
@@ -76,13 +75,14 @@ export class Groups {
     this.#open = false
     this.#groupKey = null
     this.count = 0
-    this.takenOfPartition = taken
+    this.takenOfPartition = 0
     this.#reset()
   }
 
-  partition(key: Buffer, resumed: boolean): void {
+  /** `taken`: groups of this partition that were begun before. */
+  partition(key: Buffer, taken: number): void {
     this.#key = key
-    if (!resumed) this.takenOfPartition = 0
+    this.takenOfPartition = taken
     this.#reader.partition(key)
   }
 

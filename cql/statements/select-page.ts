@@ -44,8 +44,8 @@ export class Page {
     this.#filterReader = definition.filters.length > 0 ? new RowReader(table, definition.filterColumns, false) : null
   }
 
-  /** `max`: rows the page may have; `taken`: rows of the first partition that were on earlier pages. */
-  start(values: BoundValues, nowSeconds: number, max: number, perPartitionLimit: number, taken: number): void {
+  /** `max`: rows the page may have. */
+  start(values: BoundValues, nowSeconds: number, max: number, perPartitionLimit: number): void {
     const { filters, selection, distinct } = this.#definition
     if (this.#out.buffer.length > KEPT_BYTES) this.#out = new ByteWriter(1024)
     this.#out.reset()
@@ -54,11 +54,11 @@ export class Page {
     this.#max = max
     this.#perPartitionLimit = distinct ? 1 : perPartitionLimit
     this.#count = 0
-    this.#taken = taken
+    this.#taken = 0
     this.#predicates = filters.map((filter) => filter(values))
     const terms = bindTerms(selection, values)
     if (this.#groups === null) this.#output.start(terms, nowSeconds)
-    else this.#groups.start(terms, nowSeconds, max, perPartitionLimit, taken)
+    else this.#groups.start(terms, nowSeconds, max, perPartitionLimit)
   }
 
   get full(): boolean {
@@ -82,15 +82,20 @@ export class Page {
     return this.#groups === null ? this.#taken : this.#groups.takenOfPartition
   }
 
+  /** No further row of the partition can be taken. */
+  get partitionIsFull(): boolean {
+    return this.#groups === null && this.#taken >= this.#perPartitionLimit
+  }
+
   get #sorts(): boolean {
     return this.#definition.sortColumns > 0
   }
 
-  /** `resumed`: rows of this partition came before. */
-  partition(key: Buffer, resumed: boolean): void {
+  /** `taken`: rows (groups) of this partition that were taken before. */
+  partition(key: Buffer, taken: number): void {
     this.#filterReader?.partition(key)
-    if (this.#groups !== null) return this.#groups.partition(key, resumed)
-    if (!resumed) this.#taken = 0
+    if (this.#groups !== null) return this.#groups.partition(key, taken)
+    this.#taken = taken
     this.#output.partition(key)
   }
 

@@ -90,9 +90,9 @@ export class SelectRun implements Select {
     this.#slices = this.#bindSlices(values)
     this.#targets = this.#bindTargets(values)
     this.#target = 0
-    const taken = this.#resuming === null ? 0 : this.#resume(this.#resuming)
+    if (this.#resuming !== null) this.#resume(this.#resuming)
     const paged = options.pageSize > 0 && !(definition.selection.aggregates.length > 0 && definition.grouping === null)
-    this.#page.start(values, nowSeconds, paged ? Math.min(options.pageSize, this.#limit) : this.#limit, this.#perPartitionLimit, taken)
+    this.#page.start(values, nowSeconds, paged ? Math.min(options.pageSize, this.#limit) : this.#limit, this.#perPartitionLimit)
   }
 
   #bindTargets(values: BoundValues): Target[] {
@@ -112,17 +112,16 @@ export class SelectRun implements Select {
     return [{ start: clustering, startInclusive: true, end: clustering, endInclusive: true }]
   }
 
-  /** Goes to the position; returns the rows already taken of the partition. */
-  #resume(state: PagingState): number {
+  /** Goes to the position. */
+  #resume(state: PagingState): void {
     this.#key = state.key
     this.#moveTo(state.clustering ?? NO_BYTES, 0, state.clustering === null ? -1 : state.clustering.length)
     this.#taken = state.taken
-    if (this.#definition.where.keys === null) return state.clustering === null ? 0 : state.taken
+    if (this.#definition.where.keys === null) return
     const index = this.#targets.findIndex((target) => target.kind === "key" && target.key.equals(state.key))
     if (index < 0) throw new ProtocolError("Invalid value for the paging state")
     this.#target = state.clustering === null ? index + 1 : index
     if (state.clustering === null) this.#hasPosition = false
-    return state.clustering === null ? 0 : state.taken
   }
 
   next(): ReadCommand | null {
@@ -163,7 +162,7 @@ export class SelectRun implements Select {
     this.#staticLive = false
     // The position is of the partition before until a row of this one is taken.
     this.#insideResumed = this.#hasPosition && this.#clusteringSize >= 0 && this.#positionKey.equals(this.#key)
-    this.#page.partition(this.#key, this.#insideResumed)
+    this.#page.partition(this.#key, this.#insideResumed ? this.#taken : 0)
   }
 
   rangeTombstone(_tombstone: RangeTombstone): void {
@@ -191,7 +190,7 @@ export class SelectRun implements Select {
       this.#stopped = true
       return false
     }
-    const finishes = this.#definition.distinct || this.#definition.table.clustering.length === 0
+    const finishes = this.#page.partitionIsFull || this.#definition.table.clustering.length === 0
     if (finishes) this.#moveTo(NO_BYTES, 0, -1)
     else this.#moveTo(bytes, clusteringStart(from), clusteringEnd(bytes, from))
     if (this.#page.full) this.#stopped = true
