@@ -83,9 +83,10 @@ export class ReadReconciler {
 
 /** Where to read on; null: the limit is reached or everything was read. */
 function continuation(whole: ReadCommand, round: ReadCommand, open: MergedPartition, merged: MergedAnswer, left: number): ReadCommand | null {
-  const live = liveRows(open)
-  const more = left - live
-  const inPartition = Math.min(more, whole.perPartitionLimit === NO_LIMIT ? more : whole.perPartitionLimit - live)
+  // A live static row counts only when no row behind it does: until the partition is whole it takes up no limit.
+  const rows = open.rows.filter(({ row, live }) => live && !row.isStatic).length
+  const inPartition = Math.min(left, whole.perPartitionLimit) - rows
+  const more = left - liveRows(open)
   const after = (clustering: Buffer | null) => ({ token: open.token, key: open.key, clustering })
   if (merged.cutAt !== null && inPartition > 0) {
     // The rest of this partition first, by itself: its own limit is partly used up.
