@@ -41,9 +41,11 @@ class CountingSink implements RowSink {
     if (this.#left > 0 && goesOn) return true
     // The static row is not a place to go on from: at least one more row.
     if ((itemFlags(buffer, from) & FLAG.static) !== 0 && goesOn) return true
+    this.#isStopped = true
+    // Without clustering columns the row was all of its partition, which `after` says already.
+    if (clusteringStart(from) === clusteringEnd(buffer, from)) return false
     const { token, key } = this.after as NonNullable<ReadCommand["after"]>
     this.after = { token, key, clustering: Uint8Array.from(buffer.subarray(clusteringStart(from), clusteringEnd(buffer, from))) }
-    this.#isStopped = true
     return false
   }
   partitionEnd(): void {

@@ -1,25 +1,25 @@
-// Builds a view on a table that holds data: walks this node's part of the base table and makes, for every row, the
-// obligation that a write of it would make. Writes that arrive meanwhile derive theirs by themselves, since the view is
-// in the schema before the walk begins. When all obligations of the walk are discharged the view is built here.
+// Builds a view on a table that holds data: for every row of this node, the obligation that a write of it would make.
+// Writes that arrive meanwhile derive theirs by themselves, since the view is in the schema before the walk begins.
+//
+// 1. The ranges of which this node is the first replica are walked; each is built when its obligations are discharged.
+// 2. For every other range it keeps, the first replica is asked whether it has built the range from the same rows
+//    (build-agreement.ts); if not, this node walks it too.
+// 3. Then the view is built here, and the metadata log says so.
 //
 // What it does not do: resume. A build that a restart interrupted begins again.
-import type { LocalStore, RowSink } from "../../data/local-store.ts"
-import { ByteReader } from "../../data/bytes.ts"
-import { coveringDeletion, mergeRows } from "../../data/reconcile.ts"
-import type { Deletion, RangeTombstone, Row } from "../../data/row.ts"
-import { decodeRow } from "../../data/row-format.ts"
+import type { LocalStore, RowView } from "../../data/local-store.ts"
 import type { TableSchema } from "../../data/schema.ts"
-import { FULL_RANGE } from "../../data/token.ts"
-import type { Token } from "../../data/topology.ts"
+import type { TokenRange } from "../../data/topology.ts"
 import { keysToNotify } from "../../data/view-entry.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import type { ClusterMetadata, Snapshot } from "../cluster-metadata.ts"
+import type { BuildAgreement } from "./build-agreement.ts"
 import type { Outbox } from "./outbox.ts"
+import { walkRows } from "./row-walk.ts"
 
-const ROWS_PER_STEP = 500
-/** The walk waits while more obligations than this are open. */
-const MAX_OPEN = 8000
+/** The walk waits while more obligations than this are open: few enough that an owner takes them from one read of the row. */
+const MAX_OPEN = 750
 const RETRY_MS = 1000
 
 export interface ViewBuilderOptions {
@@ -27,8 +27,15 @@ export interface ViewBuilderOptions {
   readonly store: () => LocalStore
   readonly metadata: ClusterMetadata
   readonly outbox: Outbox
+  readonly agreement: BuildAgreement
   readonly clock: Clock
   readonly log: (line: string) => void
+}
+
+interface OwnedRange {
+  readonly range: TokenRange
+  /** The replica that builds it. */
+  readonly first: number
 }
 
 export class ViewBuilder {
@@ -65,9 +72,7 @@ export class ViewBuilder {
   async #run(view: number): Promise<void> {
     while (!this.#stopped) {
       try {
-        const built = await this.#build(view)
-        if (!built) break
-        await this.#report(view, "SUCCESS")
+        if (await this.#build(view)) await this.#report(view, "SUCCESS")
         break
       } catch (error) {
         this.#options.log(`View build interrupted, begins again: ${String(error)}`)
@@ -81,41 +86,61 @@ export class ViewBuilder {
     await this.#options.metadata.propose({ kind: "viewBuild", view, node: this.#options.self, status })
   }
 
-  /** False when the view is dropped meanwhile. */
+  /** False when the view is dropped, or this node stopped, meanwhile. */
   async #build(viewId: number): Promise<boolean> {
-    const { metadata, store, log } = this.#options
+    const { metadata, agreement, log } = this.#options
+    const goesOn = (): boolean => !this.#stopped && metadata.current().schema.tableById(viewId) !== null
     const view = metadata.current().schema.tableById(viewId)
-    if (view?.view === null || view?.view === undefined) return false
-    const base = metadata.current().schema.tableById(view.view.baseTable)
-    if (base === null) return false
-    log(`Starting new view build for range (all) of ${view.keyspace}.${view.name}`)
+    const base = view?.view === null || view?.view === undefined ? null : metadata.current().schema.tableById(view.view.baseTable)
+    if (view === null || base === null) return false
+    log(`Starting new view build of ${view.keyspace}.${view.name}`)
     await this.#report(viewId, "STARTED")
-    const cursor = store().cursor(base.id, FULL_RANGE, null)
-    const sink = new BuildSink(base, view, this.#options.outbox)
-    try {
-      while (await cursor.next(ROWS_PER_STEP, sink)) {
-        await sink.below(MAX_OPEN)
-        if (this.#stopped || metadata.current().schema.tableById(viewId) === null) return false
-      }
-    } finally {
-      cursor.close()
+    const ranges = this.#ownedRanges(base)
+    let rows = 0
+    for (const { range, first } of ranges) {
+      if (first !== this.#options.self) continue
+      rows += await this.#buildRange(base, view, range, goesOn)
+      if (!goesOn()) return false
+      agreement.built(viewId, range)
     }
-    await sink.below(0)
-    if (this.#stopped) return false
-    log(`Completed view build of ${view.keyspace}.${view.name}: ${sink.rows} rows`)
+    for (const { range, first } of ranges) {
+      if (first === this.#options.self || (await agreement.hasBuilt(first, viewId, base, range, goesOn))) continue
+      if (!goesOn()) return false
+      rows += await this.#buildRange(base, view, range, goesOn)
+    }
+    if (!goesOn()) return false
+    log(`Completed view build of ${view.keyspace}.${view.name}: ${rows} rows built here`)
     return true
+  }
+
+  /** Resolves with the number of rows once all obligations of the range are discharged. */
+  async #buildRange(base: TableSchema, view: TableSchema, range: TokenRange, goesOn: () => boolean): Promise<number> {
+    const work = new OpenWork(base, view, this.#options.outbox)
+    const pause = async (): Promise<boolean> => {
+      await work.below(MAX_OPEN)
+      return goesOn()
+    }
+    if (await walkRows(this.#options.store(), base, range, (row) => work.add(row), pause)) await work.below(0)
+    return work.rows
+  }
+
+  #ownedRanges(base: TableSchema): OwnedRange[] {
+    const owned: OwnedRange[] = []
+    for (const { startHigh, startLow, endHigh, endLow, placement } of this.#options.metadata.current().ranges(base.keyspace)) {
+      if (!placement.write.includes(this.#options.self)) continue
+      const range = { start: { high: startHigh, low: startLow }, end: { high: endHigh, low: endLow } }
+      owned.push({ range, first: placement.read[0] ?? this.#options.self })
+    }
+    return owned
   }
 }
 
-class BuildSink implements RowSink {
+/** The obligations of one walk that are not discharged yet. */
+class OpenWork {
   rows = 0
   readonly #base: TableSchema
   readonly #view: TableSchema
   readonly #outbox: Outbox
-  #token: Token = { high: 0, low: 0 }
-  #key: Buffer = Buffer.alloc(0)
-  #deletion: Deletion | null = null
-  #tombstones: RangeTombstone[] = []
   #open = 0
   #limit = 0
   #wake: (() => void) | null = null
@@ -126,30 +151,12 @@ class BuildSink implements RowSink {
     this.#outbox = outbox
   }
 
-  partition(token: Token, key: Uint8Array, deletion: Deletion | null): void {
-    this.#token = token
-    this.#key = Buffer.from(key)
-    this.#deletion = deletion
-    this.#tombstones = []
-  }
-  rangeTombstone(tombstone: RangeTombstone): void {
-    this.#tombstones.push(tombstone)
-  }
-  row(bytes: Uint8Array, from: number, to: number): boolean {
-    const row = decodeRow(new ByteReader(Buffer.from(bytes.subarray(from, to))))
-    if (!row.isStatic) this.#add(row)
-    return true
-  }
-  partitionEnd(): void {}
-
-  #add(found: Row): void {
-    const row = mergeRows([found], coveringDeletion(this.#base, found.clustering, this.#deletion, this.#tombstones))
-    if (row === null) return
+  add(state: RowView): void {
     this.rows++
-    const state = { row, key: this.#key, token: this.#token }
+    const { key, row } = state
     for (const viewKey of keysToNotify(this.#base, this.#view, null, state, state)) {
       this.#open++
-      this.#outbox.addBuilt({ base: this.#base.id, view: this.#view.id, key: this.#key, clustering: Buffer.from(row.clustering), viewKey }, () => this.#discharged())
+      this.#outbox.addBuilt({ base: this.#base.id, view: this.#view.id, key: Buffer.from(key), clustering: Buffer.from(row.clustering), viewKey }, () => this.#discharged())
     }
   }
 

@@ -3,6 +3,7 @@ import type { Derive, LocalStore, LogPosition } from "../../data/local-store.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import type { ClusterMetadata, Liveness } from "../cluster-metadata.ts"
 import type { MessageRouter } from "../messages.ts"
+import { BuildAgreement } from "./build-agreement.ts"
 import { ViewBuilder } from "./builder.ts"
 import { ViewMessenger } from "./delivery.ts"
 import { ObligationCounter, createDerive } from "./derive.ts"
@@ -40,7 +41,8 @@ export class ViewManager {
       refused: (target, version) => this.#outbox.refused(target, version),
     })
     this.#outbox = new Outbox({ self, store, current, liveness, clock, delivery: messenger })
-    this.#builder = new ViewBuilder({ self, store, metadata, outbox: this.#outbox, clock, log })
+    const agreement = new BuildAgreement({ router, store, metadata, liveness, clock })
+    this.#builder = new ViewBuilder({ self, store, metadata, outbox: this.#outbox, agreement, clock, log })
   }
 
   /** View entries this node still owes others. */
