@@ -9,11 +9,7 @@
 // The position of the last row taken is kept on the way (copied, since rows are valid during a call only): it is where the
 // next command, or the next page, goes on.
 import { Buffer } from "../../runtime/pure.ts"
-import { ByteReader } from "../../data/bytes.ts"
-import { partitionKeyValues } from "../../data/partition-key.ts"
-import { FLAG, clusteringEnd, clusteringStart, decodeClustering, decodeRow, itemFlags } from "../../data/row-format.ts"
-import type { TableSchema } from "../../data/schema.ts"
-import { entryVisible } from "../../data/view-entry.ts"
+import { FLAG, clusteringEnd, clusteringStart, itemFlags } from "../../data/row-format.ts"
 import { type ClusteringSlice, NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../../data/row.ts"
 import { FULL_RANGE, tokenOf } from "../../data/token.ts"
@@ -26,6 +22,7 @@ import { type PagingState, decodePagingState, encodePagingState } from "./paging
 import type { SelectDefinition } from "./select-definition.ts"
 import { boundKeys, boundSlices, boundTokenRange } from "./select-targets.ts"
 import { type CompiledTerm, UNSET } from "./term.ts"
+import { ViewVisibility } from "./view-visibility.ts"
 
 /** Rows of one command when the page does not say how many: bounds what a replica sends at once. */
 const ROWS_PER_COMMAND = 10_000
@@ -38,6 +35,7 @@ export class SelectRun implements Select {
   readonly #definition: SelectDefinition
   readonly #release: (run: SelectRun) => void
   readonly #page: Page
+  readonly #visibility: ViewVisibility | null
   #nowSeconds = 0
   #targets: Target[] = []
   #target = 0
@@ -70,6 +68,7 @@ export class SelectRun implements Select {
     this.#definition = definition
     this.#release = release
     this.#page = new Page(definition)
+    this.#visibility = definition.table.kind === "view" ? new ViewVisibility(definition.table) : null
   }
 
   start(values: BoundValues, options: QueryOptions, nowSeconds: number): void {
@@ -181,7 +180,7 @@ export class SelectRun implements Select {
     if (!live) return true
     this.#counted++
     // An entry of a view is there for replicas; readers see it while its evidence holds (views: V of the entry).
-    if (this.#definition.table.kind === "view" && !isVisible(this.#definition.table, this.#key, bytes, from, this.#nowSeconds)) {
+    if (this.#visibility !== null && !this.#visibility.isVisible(this.#key, bytes, from, this.#nowSeconds)) {
       this.#moveTo(bytes, clusteringStart(from), clusteringEnd(bytes, from))
       return true
     }
@@ -249,11 +248,6 @@ export class SelectRun implements Select {
   #positionClustering(): Buffer | null {
     return this.#clusteringSize < 0 ? null : Buffer.from(this.#clustering.subarray(0, this.#clusteringSize))
   }
-}
-
-function isVisible(view: TableSchema, key: Buffer, bytes: Buffer, from: number, nowSeconds: number): boolean {
-  const entry = decodeRow(new ByteReader(bytes, from))
-  return entryVisible(view, entry, [...partitionKeyValues(view, key), ...decodeClustering(entry.clustering)], nowSeconds)
 }
 
 function boundLimit(term: CompiledTerm | null, clause: string, noun: string, values: BoundValues): number {
