@@ -32,7 +32,7 @@ test.each(["v_first", "v_clustering", "v_composite", "no_new_key"])("%s", (name)
   const cell = fc.option(fc.record({ value: fc.integer({ min: 0, max: 2 }), timestamp: fc.integer({ min: 1, max: 2 }), ttl: fc.constantFrom(0, 0, 5, -5) }))
   let simple = 0
   fc.assert(
-    fc.property(fc.record({ v: cell, w: cell, marker: fc.boolean(), keyV: fc.integer({ min: 0, max: 2 }) }), ({ v, w, marker, keyV }) => {
+    fc.property(fc.record({ v: cell, w: cell, marker: fc.boolean(), witnessed: fc.boolean(), keyV: fc.integer({ min: 0, max: 2 }) }), ({ v, w, marker, witnessed, keyV }) => {
       const cellOf = (column: string, given: typeof v): Cell[] =>
         given === null
           ? []
@@ -46,7 +46,9 @@ test.each(["v_first", "v_clustering", "v_composite", "no_new_key"])("%s", (name)
       }
       const columnValue = { k: int(1), c: int(2), v: int(keyV) } as Readonly<Record<string, Buffer>>
       const key = [...view.partitionKey, ...view.clustering].map((column) => columnValue[column.name] as Buffer)
-      const entry = projectEntry(base, view, { row, key: int(1), token: tokenOf(int(1)) }, key)
+      const whole = projectEntry(base, view, { row, key: int(1), token: tokenOf(int(1)) }, key)
+      // Merges lose the witness while the context is another's.
+      const entry = witnessed ? whole : { ...whole, cells: whole.cells.filter((each) => each.column !== view.view?.witness) }
       const split = view.partitionKey.length
       const bytes = rowBytes({ ...entry, clustering: encodeClustering(key.slice(split)) })
       if ((itemFlags(bytes, 0) & FLAG.simple) !== 0) simple++
