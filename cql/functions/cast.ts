@@ -60,4 +60,3 @@ function betweenTimes(from: NativeTypeName, to: NativeTypeName): Convert | null 
   if (from === "date" && to === "timestamp") return (value) => encodeMs(decodeDateMs(value))
   return null
 }
-

@@ -261,4 +261,3 @@ export function queryOptions(values: BoundValues, pageSize: number, pagingState:
     hasTimestamp: false, timestampHigh: 0, timestampLow: 0, keyspace: null, nowSeconds: -1,
   }
 }
-

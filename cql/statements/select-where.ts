@@ -202,4 +202,3 @@ function refuseGap(table: TableSchema, sorted: readonly Restriction[]): never {
   }
   throw new InvalidRequestError(NEEDS_FILTERING)
 }
-
