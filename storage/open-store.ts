@@ -13,6 +13,7 @@ import { BlockCache } from "./block-cache.ts"
 import { Manifest } from "./manifest.ts"
 import { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkTablesKnown } from "./mutation-apply.ts"
+import { ReadPace } from "./read-pace.ts"
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "./store-options.ts"
 import { SSTable } from "./sstable.ts"
 import { Store } from "./store.ts"
@@ -43,11 +44,12 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     const manifest = Manifest.open(disk, directory.manifestPath)
     const space = new MemorySpace(options.memtableSpaceBytes)
     const cache = new BlockCache(options.blockCacheBytes)
+    const pace = new ReadPace(clock, options.alwaysWaitForDisk)
     const tables = new Map(options.tables.filter((table) => table.kind !== "virtual").map((table) => [table.id, new TableStore(table, space)]))
     const wasDropped = droppedTables(options, manifest)
     await forgetDropped(manifest, tables, wasDropped, directory.manifestPath)
     removeOrphans(directory, manifest)
-    openSSTables(directory, manifest, tables, cache)
+    openSSTables(directory, manifest, tables, cache, pace)
     const replay = await replayCommitLog(disk, directory.commitLogPath, {
       mutation(bytes, at, position) {
         checkTablesKnown(bytes, at, (id) => tables.has(id) || wasDropped(id), directory.commitLogPath)
@@ -64,7 +66,7 @@ export async function openStore(parts: StoreParts): Promise<Store> {
       syncPeriodMs: options.commitlogSyncPeriodMs,
       onSegment: () => clock.atTurnEnd(() => files.shortenLog()),
     })
-    const state = { disk, clock, jobs, events, options, directory, manifest, log, tables, space, cache }
+    const state = { disk, clock, jobs, events, options, directory, manifest, log, tables, space, cache, pace }
     const files = new TableFiles(state)
     files.recycle()
     return new Store(state, files)
@@ -96,11 +98,11 @@ function removeOrphans({ disk, tablesPath }: DataDirectory, manifest: Manifest):
   }
 }
 
-function openSSTables(directory: DataDirectory, manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, cache: BlockCache): void {
+function openSSTables(directory: DataDirectory, manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, cache: BlockCache, pace: ReadPace): void {
   for (const { id, replayFrom, sstables } of manifest.state.tables) {
     const table = tables.get(id) as TableStore
     table.replayFrom = replayFrom
-    table.sstables = sstables.map((number) => SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache))
+    table.sstables = sstables.map((number) => SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache, pace))
   }
 }
 

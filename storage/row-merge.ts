@@ -75,7 +75,7 @@ export function replacesWholly(newer: Buffer, newerAt: number, older: Buffer, ol
   return true
 }
 
-/** Whether the row must be merged with itself to be canonical: what its own deletions delete may still be in it. */
+/** Whether the row must be merged with itself to be canonical: what its own deletions delete may still be in it, or it is empty. */
 export function mayShadowItself(bytes: Buffer, at: number): boolean {
   const flags = itemFlags(bytes, at)
   if ((flags & FLAG.simple) !== 0) return false
@@ -83,7 +83,7 @@ export function mayShadowItself(bytes: Buffer, at: number): boolean {
   if ((flags & FLAG.marker) !== 0) to += 16
   if ((flags & FLAG.deletion) !== 0) to += 12
   const complexDeletions = bytes.readUInt16BE(to)
-  if ((flags & FLAG.deletion) === 0 && complexDeletions === 0) return false
+  if ((flags & FLAG.deletion) === 0 && complexDeletions === 0) return (flags & FLAG.marker) === 0 && bytes.readUInt32BE(to + 2) === 0
   return complexDeletions > 0 || (flags & FLAG.marker) !== 0 || bytes.readUInt32BE(to + 2) > 0
 }
 

@@ -1,7 +1,7 @@
 // An open SSTable: its index, filter and statistics in memory, its blocks through the cache.
 //
-// `block` is the one place where a block comes from: the cache, or a blocking read (which a missed block in the page cache
-// makes 3 us long). Callers that can wait ask `missing` first and let `load` read without blocking.
+// `block` is the one place where a block comes from: the cache, or a blocking read. Callers that can wait, and should
+// (read-pace.ts), ask `missing` first and let `load` read without blocking.
 import type { Disk, DiskError, ReadFile } from "../runtime/disk.ts"
 import { Buffer } from "../runtime/pure.ts"
 import { CorruptionError } from "../data/bytes.ts"
@@ -10,6 +10,7 @@ import type { TableSchema } from "../data/schema.ts"
 import { type BlockCache, CachedFile } from "./block-cache.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
+import type { ReadPace } from "./read-pace.ts"
 import { SSTableBlock } from "./sstable-block.ts"
 import { FILE_HEADER_BYTES, FOOTER_BYTES, type SSTableStatistics, type Section, checkFileHeader, decodeFooter, decodeSection, loadBlock } from "./sstable-format.ts"
 import { SSTableIndex } from "./sstable-index.ts"
@@ -24,24 +25,26 @@ export class SSTable {
   readonly #file: ReadFile
   readonly #cache: BlockCache
   readonly #cached: CachedFile
+  readonly #pace: ReadPace | null
   /** Reads in flight; a retired file is closed when there are none. */
   #reading = 0
   #isRetired = false
 
-  private constructor(number: number, path: string, file: ReadFile, cache: BlockCache, parts: { index: SSTableIndex; filter: BloomFilter; statistics: SSTableStatistics }) {
+  private constructor(number: number, path: string, file: ReadFile, cache: BlockCache, pace: ReadPace | null, parts: { index: SSTableIndex; filter: BloomFilter; statistics: SSTableStatistics }) {
     this.number = number
     this.path = path
     this.bytes = file.size
     this.#file = file
     this.#cache = cache
+    this.#pace = pace
     this.#cached = new CachedFile(parts.index.count)
     this.index = parts.index
     this.filter = parts.filter
     this.statistics = parts.statistics
   }
 
-  /** Throws CorruptFileError, DataDirectoryError for a newer version, DiskError. */
-  static open(disk: Disk, number: number, path: string, cache: BlockCache): SSTable {
+  /** `pace` hears how long blocking reads take; null: nobody does. Throws CorruptFileError, DataDirectoryError for a newer version, DiskError. */
+  static open(disk: Disk, number: number, path: string, cache: BlockCache, pace: ReadPace | null): SSTable {
     const file = disk.readFile(path)
     try {
       const header = readAt(file, 0, FILE_HEADER_BYTES)
@@ -53,7 +56,7 @@ export class SSTable {
       const index = new SSTableIndex(section(footer.index, "index"), footer.blocks, footer.index.offset + 4)
       const filter = BloomFilter.decode(section(footer.filter, "filter"))
       const statistics = JSON.parse(section(footer.statistics, "statistics").toString()) as SSTableStatistics
-      return new SSTable(number, path, file, cache, { index, filter, statistics })
+      return new SSTable(number, path, file, cache, pace, { index, filter, statistics })
     } catch (error) {
       file.close()
       throw error instanceof CorruptionError ? CorruptFileError.from(path, error) : error
@@ -113,7 +116,8 @@ export class SSTable {
   }
 
   #readNow(index: number): SSTableBlock {
-    return this.#keep(index, readAt(this.#file, this.index.blockOffset(index), this.index.storedSize(index)))
+    const read = (): Buffer => readAt(this.#file, this.index.blockOffset(index), this.index.storedSize(index))
+    return this.#keep(index, this.#pace === null ? read() : this.#pace.blocking(read))
   }
 
   #keep(index: number, stored: Buffer): SSTableBlock {

@@ -17,6 +17,8 @@ export interface StoreOptions {
   readonly commitlogTotalBytes: number
   /** Of SSTables. */
   readonly blockCacheBytes: number
+  /** Never read a block in a way that blocks, if it can be told beforehand. Else only while the disk is slow. */
+  readonly alwaysWaitForDisk: boolean
 }
 
 export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
@@ -26,4 +28,5 @@ export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
   commitlogSyncPeriodMs: 10_000,
   commitlogTotalBytes: 512 << 20,
   blockCacheBytes: 32 << 20,
+  alwaysWaitForDisk: false,
 }

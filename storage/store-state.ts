@@ -9,6 +9,7 @@ import type { CommitLog } from "./commit-log.ts"
 import type { DataDirectory } from "./data-directory.ts"
 import type { Manifest } from "./manifest.ts"
 import type { MemorySpace } from "./memory-space.ts"
+import type { ReadPace } from "./read-pace.ts"
 import type { StoreOptions } from "./store-options.ts"
 import type { TableStore } from "./table-store.ts"
 
@@ -24,4 +25,5 @@ export interface StoreState {
   readonly tables: Map<TableId, TableStore>
   readonly space: MemorySpace
   readonly cache: BlockCache
+  readonly pace: ReadPace
 }

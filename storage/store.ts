@@ -51,7 +51,7 @@ export class Store implements LocalStore {
     if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
     if (hasViews && derive !== null) {
       const missing: MissingBlock[] = []
-      addMissingForDerive(bytes, this.#tables, missing)
+      if (this.#state.pace.shouldWait()) addMissingForDerive(bytes, this.#tables, missing)
       if (missing.length > 0) return this.#applyLater(loadAll(missing), bytes, source, derive)
       return this.#applyDerived(bytes, derive)
     }
@@ -99,7 +99,7 @@ export class Store implements LocalStore {
   read(command: ReadCommand, sink: RowSink): Maybe<void> {
     const table = this.#table(command.table.id, "a read")
     const { target, slices, reversed } = command
-    if (target.kind === "partition" && table.sstables.length > 0) {
+    if (target.kind === "partition" && table.sstables.length > 0 && this.#state.pace.shouldWait()) {
       const missing: MissingBlock[] = []
       table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, missing)
       if (missing.length > 0) return loadAll(missing).then(() => this.#run(command, sink, null))

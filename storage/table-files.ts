@@ -8,7 +8,6 @@
 // it. One that fails is tried again until it succeeds; writes wait when memtables are overfull meanwhile.
 import type { Timer } from "../runtime/clock.ts"
 import type { LogPosition } from "../data/local-store.ts"
-import type { BlockCache } from "./block-cache.ts"
 import { syncDirectory } from "./commit-log-replay.ts"
 import { type ManifestState, withTable } from "./manifest.ts"
 import type { MemorySpace } from "./memory-space.ts"
@@ -38,7 +37,6 @@ export function sstablePath(directory: string, number: number): string {
 
 export class TableFiles {
   readonly #state: StoreState
-  readonly #cache: BlockCache
   readonly #space: MemorySpace
   readonly #abort = new AbortController()
   readonly #queue: FlushTask[] = []
@@ -52,7 +50,6 @@ export class TableFiles {
 
   constructor(state: StoreState) {
     this.#state = state
-    this.#cache = state.cache
     this.#space = state.space
     this.#nextNumber = state.manifest.state.nextNumber
   }
@@ -189,7 +186,7 @@ export class TableFiles {
     const added = result.written === null ? [] : [number]
     const wasCommitted = await this.#commit(table, generation, (sstables) => [...added, ...sstables], position)
     if (!wasCommitted) return this.#removeUnused(table, path, result.written !== null)
-    const opened = added.map(() => SSTable.open(this.#state.disk, number, path, this.#cache))
+    const opened = added.map(() => SSTable.open(this.#state.disk, number, path, this.#state.cache, this.#state.pace))
     table.sstables = [...opened, ...table.sstables]
     table.forget(memtable)
     table.replayFrom = position
@@ -225,7 +222,7 @@ export class TableFiles {
     const added = result.written === null ? [] : [number]
     const wasCommitted = await this.#commit(table, generation, (sstables) => replace(sstables, (other) => chosen.includes(other), added), null)
     if (!wasCommitted) return this.#removeUnused(table, path, result.written !== null)
-    const opened = added.map(() => SSTable.open(this.#state.disk, number, path, this.#cache))
+    const opened = added.map(() => SSTable.open(this.#state.disk, number, path, this.#state.cache, this.#state.pace))
     table.sstables = replace(table.sstables, (other) => inputs.includes(other), opened)
     this.#removeFiles(inputs)
   }

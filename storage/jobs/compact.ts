@@ -38,7 +38,7 @@ export async function run(spec: CompactSpec, disk: Disk, signal: AbortSignal): P
   const writer = new SSTableWriter(disk, spec.path, writerOptions(spec.table))
   const output = new PartitionOutput(writer)
   try {
-    for (const path of spec.inputs) inputs.push(SSTable.open(disk, 0, path, cache))
+    for (const path of spec.inputs) inputs.push(SSTable.open(disk, 0, path, cache, null))
     const walk = new PartitionWalk(inputs.map((input) => new SSTableCursor(input, table)))
     const merge = new PartitionMerge()
     walk.seek(MIN_TOKEN.high, MIN_TOKEN.low, null, false)

@@ -1,0 +1,34 @@
+// Decides how to read a block that is not in the block cache. Most are in the operating system's page cache, where a
+// blocking read takes 3 us and one through a callback 30; from a real disk a blocking read would stop everybody for a
+// millisecond or ten. So: block, but after a read that took long go through callbacks for a while.
+import type { Clock } from "../runtime/clock.ts"
+
+const SLOW_MS = 0.5
+const CAREFUL_READS = 200
+
+export class ReadPace {
+  readonly #clock: Clock
+  readonly #alwaysWait: boolean
+  #carefulLeft = 0
+
+  constructor(clock: Clock, alwaysWait: boolean) {
+    this.#clock = clock
+    this.#alwaysWait = alwaysWait
+  }
+
+  /** Whether the next read of the disk is worth a promise. */
+  shouldWait(): boolean {
+    if (this.#alwaysWait) return true
+    if (this.#carefulLeft === 0) return false
+    this.#carefulLeft--
+    return true
+  }
+
+  /** Runs a blocking read and takes its time. */
+  blocking<T>(read: () => T): T {
+    const startMs = this.#clock.monotonicMs()
+    const result = read()
+    if (this.#clock.monotonicMs() - startMs > SLOW_MS) this.#carefulLeft = CAREFUL_READS
+    return result
+  }
+}
