@@ -1,4 +1,4 @@
-// Terms and selectables: the expressions of CQL. Frozen plain data, discriminated by `kind`.
+// Terms and selectables: the expressions of CQL. Plain data discriminated by `kind`, never changed once it is made.
 //
 // A Term stands where a value is written (VALUES, WHERE, SET, LIMIT); it never names a column. A Selectable stands in a
 // SELECT clause; it has all the nodes of a Term and those that read columns. The composite nodes are therefore generic

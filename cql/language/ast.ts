@@ -1,4 +1,4 @@
-// Every CQL statement as parsed: frozen plain data, discriminated by `kind`; nothing is looked up in a schema yet.
+// Every CQL statement as parsed: plain data discriminated by `kind`, never changed once it is made; nothing is looked up in a schema yet.
 import type { BatchStatement, ModificationStatement, SelectStatement, TruncateStatement, UseStatement } from "./ast-dml.ts"
 import type { RoleStatement } from "./ast-roles.ts"
 import type { DescribeStatement, SchemaStatement } from "./ast-schema.ts"

@@ -9,6 +9,7 @@ import { resolveFunction } from "../functions/registry.ts"
 import type { BindMarker, Constant, FunctionNode, Term } from "../language/ast-terms.ts"
 import type { ColumnSpecification } from "../metadata.ts"
 import type { BoundValues } from "../request.ts"
+import { compileArithmetic, compileCast } from "./compile-arithmetic.ts"
 import { compileCollection } from "./compile-collection.ts"
 import { encodeConstant, testConstant } from "./literals.ts"
 import { NO_VALUES } from "./bind-variables.ts"
@@ -42,9 +43,10 @@ export function compileTerm(term: Term, receiver: ColumnSpecification, context: 
       return compileTerm(term.operand, receiver, context)
     }
     case "cast":
+      return compileCast(term, receiver, context, compileTerm)
     case "arithmetic":
     case "negation":
-      throw new InvalidRequestError(`Casts and arithmetic are supported in selections only, not in ${termText(term)}`)
+      return compileArithmetic(term, receiver, context, compileTerm)
   }
 }
 
