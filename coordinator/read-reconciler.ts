@@ -86,7 +86,7 @@ function continuation(whole: ReadCommand, round: ReadCommand, open: MergedPartit
   // A live static row counts only when no row behind it does: until the partition is whole it takes up no limit.
   const rows = open.rows.filter(({ row, live }) => live && !row.isStatic).length
   const inPartition = Math.min(left, whole.perPartitionLimit) - rows
-  const more = left - liveRows(open)
+  const more = left - Math.min(liveRows(open), whole.perPartitionLimit)
   const after = (clustering: Buffer | null) => ({ token: open.token, key: open.key, clustering })
   if (merged.cutAt !== null && inPartition > 0) {
     // The rest of this partition first, by itself: its own limit is partly used up.
