@@ -1,5 +1,7 @@
 // One cluster node's settings, resolved: what the command line, the environment and the defaults say.
 
+import { totalmem } from "node:os"
+
 export interface NodeConfig {
   readonly clusterName: string
   /** Everything the node keeps is below it. */
@@ -25,6 +27,13 @@ export interface NodeConfig {
   readonly commitlogSyncPeriodMs: number
 }
 
+const MEBIBYTE = 1024 * 1024
+
+/** A 64th of the machine's memory, between 64 and 512 MiB: three nodes on one machine must not take it over. */
+function defaultMemtableSpaceBytes(): number {
+  return Math.min(512, Math.max(64, Math.floor(totalmem() / 64 / MEBIBYTE))) * MEBIBYTE
+}
+
 export const DEFAULTS = {
   clusterName: "Test Cluster",
   nativePort: 9042,
@@ -33,7 +42,7 @@ export const DEFAULTS = {
   dataCenter: "datacenter1",
   rack: "rack1",
   tokensPerNode: 16,
-  memtableSpaceBytes: 64 * 1024 * 1024,
+  memtableSpaceBytes: defaultMemtableSpaceBytes(),
   commitlogSyncPeriodMs: 10_000,
 } as const
 

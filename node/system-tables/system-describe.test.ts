@@ -78,9 +78,10 @@ test("the stored form of every system table, run again, is the same text", () =>
 })
 
 test.each<[string, string]>([
-  ["CREATE TABLE system.t (a int PRIMARY KEY)", "System keyspace 'system' is not user-modifiable"],
-  ["DROP TABLE system_traces.sessions", "System keyspace 'system_traces' is not user-modifiable"],
-  ["ALTER KEYSPACE system_views WITH durable_writes = true", "Virtual keyspace 'system_views' is not user-modifiable"],
+  ["CREATE TABLE system.t (a int PRIMARY KEY)", "system keyspace is not user-modifiable."],
+  ["DROP TABLE system_traces.sessions", "system_traces keyspace is not user-modifiable."],
+  ["ALTER KEYSPACE system_views WITH durable_writes = true", "system_views keyspace is not user-modifiable."],
+  ["CREATE KEYSPACE system WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "System keyspace 'system' is not user-modifiable"],
 ])("%s", (text, message) => {
   const plan = compileSchemaStatement(parseStatement(text) as SchemaStatement, null)
   expect(() => plan.transform(SCHEMA, DESCRIPTOR, 0, () => "")).toThrow(message)
