@@ -8,7 +8,7 @@ import { coveringDeletion, disjointRangeTombstones, strongerDeletion } from "./r
 import { mergeRows } from "./reconcile.ts"
 import { resolveTable } from "./resolve-schema.ts"
 import { type Deletion, type RangeTombstone, type Row } from "./row.ts"
-import { FLAG, decodeRangeTombstone, decodeRow, encodeColumnsHeader, itemFlags, rowBytes } from "./row-format.ts"
+import { FLAG, decodeRangeTombstone, decodeRow, encodeClustering, encodeColumnsHeader, itemFlags, rowBytes } from "./row-format.ts"
 import type { TableDescriptor, TableSchema } from "./schema.ts"
 import { arbitraryClustering, arbitraryDeletion, arbitraryRangeTombstone, arbitraryRow, arbitrarySimpleRow } from "./testdata/arbitrary-rows.ts"
 import { BASE } from "./testdata/view-tables.ts"
@@ -94,6 +94,22 @@ describe("mutations", () => {
       }),
       { numRuns: 25 },
     )
+  })
+
+  test("a wrong size of an update or an item is corrupt", () => {
+    const item = { key: Buffer.from("k"), updates: [{ table: 1000, deletion: null, statics: [], tombstones: [], rows: [fc.sample(arbitrarySimpleRow(arbitraryClustering), { numRuns: 1, seed: 1 })[0] as Row] }] }
+    const sizeAt = 18 + 1 + 4
+    const itemAt = sizeAt + 4 + 2 + 4
+    for (const [at, sizes] of [[sizeAt, [0, 6, -1, 1]], [itemAt, [0, 3, 4, 7, -1, 1]]] as const) {
+      for (const size of sizes) {
+        const bytes = Buffer.concat([write(new MutationWriter(), item), Buffer.alloc(4)])
+        const right = bytes.readUInt32BE(at)
+        bytes.writeUInt32BE(size === 1 || size === -1 ? right + size : size, at)
+        const items: number[] = []
+        expect(() => visitMutation(new ByteReader(bytes), { update: () => {}, item: (_bytes, from, to) => void items.push(to - from) })).toThrow(CorruptionError)
+        expect(items.every((found) => found >= 8)).toBe(true)
+      }
+    }
   })
 
   test("damaged bytes are corrupt or another mutation, never another error", () => {
@@ -196,6 +212,20 @@ describe("combining", () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  test("what a deletion of the batch removes is not written", () => {
+    const clustering = encodeClustering([Buffer.from([0, 0, 0, 1]), Buffer.from([0, 0, 0, 1])])
+    const row = (timestampLow: number): Row => ({ isStatic: false, clustering, marker: { timestampHigh: 0, timestampLow, ttlSeconds: 0, expiresAt: 0 }, deletion: null, complexDeletions: [], cells: [] })
+    const tombstone = { start: clustering, startInclusive: true, end: Buffer.alloc(0), endInclusive: false, deletion: { timestampHigh: 0, timestampLow: 5, localDeletionTime: 1 } }
+    for (const [timestamp, rows] of [[5, 0], [6, 1]] as const) {
+      const writer = new MutationWriter()
+      write(writer, { key: Buffer.from("a"), updates: [{ table: 1000, deletion: null, statics: [], tombstones: [], rows: [row(timestamp)] }] })
+      write(writer, { key: Buffer.from("a"), updates: [{ table: 1000, deletion: null, statics: [], tombstones: [tombstone], rows: [] }] })
+      const combined = read(new ByteReader(combineMutations(writer.out.take(), 2, schema).bytes))
+      expect(combined.updates[0]?.tombstones).toHaveLength(1)
+      expect(combined.updates[0]?.rows).toHaveLength(rows)
+    }
   })
 
   test("distinct keys come back as they are", () => {

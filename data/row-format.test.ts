@@ -63,6 +63,22 @@ describe("rows", () => {
     )
   })
 
+  test("a wrong size or an unknown cell kind is corrupt", () => {
+    fc.assert(
+      fc.property(anyRow, fc.constantFrom(-1, 1), (row, difference) => {
+        const bytes = Buffer.concat([rowBytes(row), Buffer.alloc(4)])
+        bytes.writeUInt32BE(itemSize(bytes, 0) + difference, 0)
+        expect(() => decodeRow(new ByteReader(bytes))).toThrow(CorruptionError)
+      }),
+    )
+    const cell = { column: 1, path: null, kind: CELL_KIND.tombstone, timestampHigh: 0, timestampLow: 1, ttlSeconds: 0, expiresAt: 1, value: null }
+    const bytes = rowBytes({ isStatic: false, clustering: Buffer.alloc(0), marker: null, deletion: null, complexDeletions: [], cells: [cell] })
+    const kindAt = 8 + 2 + 4 + 2
+    expect(bytes[kindAt]).toBe(CELL_KIND.tombstone)
+    bytes[kindAt] = 3
+    expect(() => decodeRow(new ByteReader(bytes))).toThrow("expected a cell kind, found 3")
+  })
+
   test("a row is SIMPLE whenever it can be", () => {
     fc.assert(
       fc.property(arbitrarySimpleRow(arbitraryClustering), (row) => {
@@ -76,6 +92,7 @@ describe("rows", () => {
         const simple = plain && stamps.size === 1 && row.deletion === null && row.complexDeletions.length === 0
         expect((itemFlags(rowBytes(row), 0) & FLAG.simple) !== 0).toBe(simple)
       }),
+      { numRuns: 3000 },
     )
   })
 

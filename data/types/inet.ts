@@ -2,10 +2,15 @@
 import { Buffer, assert } from "../../runtime/pure.ts"
 import { type TypeOperations, compareBytes } from "./operations.ts"
 
-/** The bytes of an address as text; null when it is none. An IPv4 address may stand at the end of an IPv6 one. */
+/** The bytes of an address as text; null when it is none. An IPv4 address may stand at the end of an IPv6 one; one mapped
+ * into IPv6 (::ffff:a.b.c.d) is the IPv4 address. */
 export function parseInet(text: string): Buffer | null {
-  return text.includes(":") ? parseInet6(text) : parseInet4(text)
+  if (!text.includes(":")) return parseInet4(text)
+  const bytes = parseInet6(text)
+  return bytes !== null && MAPPED_PREFIX.equals(bytes.subarray(0, 12)) ? bytes.subarray(12) : bytes
 }
+
+const MAPPED_PREFIX = Buffer.from("00000000000000000000ffff", "hex")
 
 function parseInet4(text: string): Buffer | null {
   const parts = text.split(".")
@@ -29,6 +34,12 @@ function parseInet6(text: string): Buffer | null {
   const all = [...head, ...new Array<string>(missing).fill("0"), ...rest]
   if (!all.every((group) => /^[0-9a-f]{1,4}$/i.test(group))) return null
   return Buffer.from(all.map((group) => group.padStart(4, "0")).join(""), "hex")
+}
+
+/** As java.net.Inet6Address prints: all eight groups. It is what JSON and CAST show. */
+export function formatInetInFull(bytes: Uint8Array): string {
+  if (bytes.length === 4) return bytes.join(".")
+  return Array.from({ length: 8 }, (_, group) => (((bytes[2 * group] as number) << 8) | (bytes[2 * group + 1] as number)).toString(16)).join(":")
 }
 
 /** IPv4: dotted. IPv6: as RFC 5952 wants it, with the longest run of zero groups left out. */
