@@ -59,4 +59,3 @@ export function validateForWrite(consistency: Consistency): void {
     throw new InvalidRequestError("You must use conditional updates for serializable writes")
   }
 }
-

@@ -214,4 +214,3 @@ function groupPartitions(answers: readonly ReplicaAnswer[]): (ResponsePartition 
     )
   }
 }
-

@@ -233,4 +233,3 @@ class DigestRead {
     else this.completion.done(error)
   }
 }
-

@@ -105,4 +105,3 @@ function extend(open: MergedPartition, more: MergedPartition, command: ReadComma
   open.tombstones = disjointRangeTombstones([...open.tombstones, ...more.tombstones], open.deletion, command.table.compareClustering)
   for (const row of more.rows) if (!row.row.isStatic) open.rows.push(row)
 }
-

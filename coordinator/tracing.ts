@@ -177,4 +177,3 @@ function map(entries: ReadonlyMap<string, string>): Buffer {
   }
   return Buffer.concat(parts)
 }
-

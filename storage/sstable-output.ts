@@ -67,4 +67,3 @@ export async function finishOutput(writer: SSTableWriter, output: PartitionOutpu
   writer.abandon()
   return { written: null }
 }
-
