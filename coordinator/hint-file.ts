@@ -18,7 +18,7 @@
 // A record that goes beyond the end of the file is a torn tail, of a crash, and ends the file. A record whose CRC does
 // not fit is damage: it is reported with its offset.
 //
-// Versions: 1 this one. A worked example: 42 56 48 54 00 01 00 00 00 00 00 02 ... begins the hints for node 2.
+// Versions: 1 this one. A worked example is testdata/hint-file.hex.
 // What is bad about it: a file is delivered from its beginning again after a restart; mutations that are older than the
 // newest one of the same cell are sent too.
 import { CorruptionError } from "../data/bytes.ts"

@@ -7,7 +7,7 @@ export function rangeOwnership(snapshot: Snapshot, keyspace: string): Map<string
   for (const { endHigh, endLow, placement } of snapshot.ranges(keyspace)) {
     const addresses = placement.read.map((number) => {
       const node = snapshot.nodes.get(number)
-      return node === undefined ? "" : `${node.listenAddress}:${node.listenPort}`
+      return node === undefined ? "" : `/${node.listenAddress}:${node.listenPort}`
     })
     ownership.set(int64Text(endHigh, endLow), addresses)
   }

@@ -18,7 +18,7 @@ import { Buffer } from "../../runtime/pure.ts"
 import type { Random } from "../../runtime/random.ts"
 import { SimulatedCluster, wholeTable } from "./cluster.ts"
 import { forSeeds } from "./seeds.ts"
-import { deletePartition, deleteRow, insert, testSchema } from "./test-schema.ts"
+import { deletePartition, deleteRow, insert, testSchema } from "../../coordinator/testing.ts"
 
 const NODES = [1, 2, 3]
 const KEYS = ["a", "b", "c"]

@@ -5,7 +5,7 @@ import { NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
 import { tokenOf } from "../../data/token.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import { SimulatedCluster, wholeTable } from "./cluster.ts"
-import { RowTexts, deleteRow, insert, testSchema } from "./test-schema.ts"
+import { RowTexts, deleteRow, insert, testSchema } from "../../coordinator/testing.ts"
 
 /** The engine on simulated disks; it and the store in memory take turns by seed. */
 function start(seed: number): Promise<SimulatedCluster> {

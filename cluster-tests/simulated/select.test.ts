@@ -6,7 +6,7 @@ import type { Buffer } from "../../runtime/pure.ts"
 import { SimulatedCluster } from "./cluster.ts"
 import { forSeeds } from "./seeds.ts"
 import type { ClientOptions, SimulatedClient } from "./simulated-client.ts"
-import { testSchema } from "./test-schema.ts"
+import { testSchema } from "../../coordinator/testing.ts"
 
 const STATEMENTS = [
   "SELECT * FROM app.t",

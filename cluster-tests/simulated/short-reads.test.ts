@@ -12,7 +12,7 @@ import type { Random } from "../../runtime/random.ts"
 import { SimulatedCluster, wholeTable } from "./cluster.ts"
 import { MemoryStore } from "./memory-store.ts"
 import { forSeeds } from "./seeds.ts"
-import { RowTexts, clusteringOf, deletePartition, deleteRange, deleteRow, insert, insertStatic, testSchema } from "./test-schema.ts"
+import { RowTexts, clusteringOf, deletePartition, deleteRange, deleteRow, insert, insertStatic, testSchema } from "../../coordinator/testing.ts"
 
 const NOW_SECONDS = 1000
 const KEYS = ["a", "b", "c", "d"]

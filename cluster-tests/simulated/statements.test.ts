@@ -4,7 +4,7 @@ import { CONSISTENCY, UnpreparedError, WriteTimeoutError } from "../../cql/error
 import { Buffer } from "../../runtime/pure.ts"
 import { SimulatedCluster } from "./cluster.ts"
 import { type ClientOptions, type ClientResult, type SimulatedClient, boundValues } from "./simulated-client.ts"
-import { testSchema } from "./test-schema.ts"
+import { testSchema } from "../../coordinator/testing.ts"
 
 const KEYSPACE = "CREATE KEYSPACE app WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}"
 const TABLE = "CREATE TABLE app.t (k text, c int, v text, PRIMARY KEY (k, c))"

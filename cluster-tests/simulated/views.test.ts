@@ -7,7 +7,7 @@ import type { Random } from "../../runtime/random.ts"
 import { SimulatedCluster } from "./cluster.ts"
 import type { SimulatedClient } from "./simulated-client.ts"
 import { forSeeds } from "./seeds.ts"
-import { testSchema } from "./test-schema.ts"
+import { testSchema } from "../../coordinator/testing.ts"
 
 const SCHEMA = [
   "CREATE KEYSPACE app WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",

@@ -1,13 +1,13 @@
 // A small schema for tests of the distributed half, and mutations of it, without the language.
-import { ByteReader } from "../../data/bytes.ts"
-import type { RowSink } from "../../data/local-store.ts"
-import { MutationWriter } from "../../data/mutation.ts"
-import { CELL_KIND, type Cell, type Deletion, type Row } from "../../data/row.ts"
-import { decodeClustering, decodeRow, encodeClustering } from "../../data/row-format.ts"
-import type { ColumnDescriptor, ColumnKind, KeyspaceDescriptor, SchemaDescriptor, TableDescriptor } from "../../data/schema.ts"
-import type { NativeTypeName } from "../../data/cql-type.ts"
-import { DEFAULT_TABLE_OPTIONS } from "../../data/table-options.ts"
-import { Buffer } from "../../runtime/pure.ts"
+import { ByteReader } from "../data/bytes.ts"
+import type { RowSink } from "../data/local-store.ts"
+import { MutationWriter } from "../data/mutation.ts"
+import { CELL_KIND, type Cell, type Deletion, type Row } from "../data/row.ts"
+import { decodeClustering, decodeRow, encodeClustering } from "../data/row-format.ts"
+import type { ColumnDescriptor, ColumnKind, KeyspaceDescriptor, SchemaDescriptor, TableDescriptor } from "../data/schema.ts"
+import type { NativeTypeName } from "../data/cql-type.ts"
+import { DEFAULT_TABLE_OPTIONS } from "../data/table-options.ts"
+import { Buffer } from "../runtime/pure.ts"
 
 export const TABLE_ID = 1000
 export const VALUE_COLUMN = 3
