@@ -1,6 +1,7 @@
 // Serialised values as text, the way Cassandra prints them: for CAST(x AS text) and for JSON.
 import type { Buffer } from "../../runtime/pure.ts"
 import type { CqlType, NativeTypeName } from "../../data/cql-type.ts"
+import { formatInetInFull } from "../../data/types/inet.ts"
 import { unpackCollection } from "../../data/types/collections.ts"
 import type { DurationValue } from "../../data/types/operations.ts"
 import { unpackTuple } from "../../data/types/tuples.ts"
@@ -30,6 +31,8 @@ export function nativeText(name: NativeTypeName, bytes: Buffer): string | null {
       return timeText(value as bigint)
     case "duration":
       return durationText(value as DurationValue)
+    case "inet":
+      return formatInetInFull(bytes)
     default:
       return String(value)
   }
@@ -146,6 +149,8 @@ function nativeJson(name: NativeTypeName, bytes: Buffer): string {
   if (name === "timestamp") return JSON.stringify(bytes.length === 0 ? "" : timestampText(Number(bytes.readBigInt64BE(0)), " "))
   const text = nativeText(name, bytes)
   if (text === null) return '""'
+  // JSON has no words for these.
+  if ((name === "double" || name === "float") && !/\d/.test(text)) return "null"
   return QUOTED.includes(name) ? JSON.stringify(text) : text
 }
 

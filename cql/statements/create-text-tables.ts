@@ -1,4 +1,5 @@
 // CREATE statements of tables and views, formatted as DESCRIBE prints them. Run again they make the same schema.
+import { isMultiCell } from "../../data/cql-type.ts"
 import type { ColumnSchema, DroppedColumn, KeyspaceSchema, TableSchema } from "../../data/schema.ts"
 import { quoteIdentifier, typeName } from "../../data/types/type-name.ts"
 import { optionsText } from "./create-text-options.ts"
@@ -14,7 +15,7 @@ export function createTableText(keyspace: KeyspaceSchema, table: TableSchema, wi
   const dropped = withInternals ? lastDrops(table) : new Map<string, DroppedColumn>()
   const singleKey = table.partitionKey.length === 1 && table.clustering.length === 0
   const definitions: string[] = []
-  for (const column of table.columns) {
+  for (const column of inTextOrder(table)) {
     // A column that was dropped and added again is added again below.
     if (!dropped.has(column.name)) definitions.push(columnText(column) + (singleKey && column.kind === "partition_key" ? " PRIMARY KEY" : ""))
   }
@@ -24,6 +25,14 @@ export function createTableText(keyspace: KeyspaceSchema, table: TableSchema, wi
   const text = create + optionsText(table, keyspace.virtual, withInternals)
   if (!keyspace.virtual) return text + [...dropped.values()].map((column) => dropText(table, column)).join("")
   return `/*\nWarning: Table ${tableName(table)} is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\n${text}\n*/`
+}
+
+/** Of one kind, columns of several cells come last. */
+function inTextOrder(table: TableSchema): ColumnSchema[] {
+  const [statics, regulars] = [table.statics, table.regulars].map((columns) => {
+    return [...columns.filter((column) => !isMultiCell(column.type)), ...columns.filter((column) => isMultiCell(column.type))]
+  }) as [ColumnSchema[], ColumnSchema[]]
+  return [...table.partitionKey, ...table.clustering, ...statics, ...regulars]
 }
 
 /** By name; of a name that was dropped several times the last. */
@@ -49,7 +58,7 @@ function dropText(table: TableSchema, dropped: DroppedColumn): string {
 
 /** REQUIRES: `view` is a view of `base`. */
 export function createViewText(base: TableSchema, view: TableSchema, withInternals: boolean): string {
-  const selection = view.view?.includeAllColumns === true ? "*" : view.columns.map((column) => quoteIdentifier(column.name)).join(", ")
+  const selection = view.view?.includeAllColumns === true ? "*" : inTextOrder(view).map((column) => quoteIdentifier(column.name)).join(", ")
   return [
     `CREATE MATERIALIZED VIEW ${tableName(view)} AS`,
     `${INDENT}SELECT ${selection}`,

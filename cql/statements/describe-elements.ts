@@ -12,8 +12,10 @@ export interface SchemaElement {
   text(withInternals: boolean): string
 }
 
+/** Sorted as Cassandra lists: without regard to case. */
 export function byName<T extends { readonly name: string }>(items: Iterable<T>): T[] {
-  return [...items].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const folded = (item: T): string => item.name.toLowerCase()
+  return [...items].sort((a, b) => (folded(a) < folded(b) || (folded(a) === folded(b) && a.name < b.name) ? -1 : 1))
 }
 
 export function keyspaceElement(keyspace: KeyspaceSchema): SchemaElement {
@@ -34,6 +36,11 @@ export function tableElement(keyspace: KeyspaceSchema, table: TableSchema): Sche
   return { keyspace: keyspace.name, type: "materialized view", name: table.name, text: (withInternals) => createViewText(base, table, withInternals) }
 }
 
+/** The table and its views; a view alone. */
+export function tableElements(keyspace: KeyspaceSchema, table: TableSchema): SchemaElement[] {
+  return [table, ...byName(table.views)].map((each) => tableElement(keyspace, each))
+}
+
 export function tablesOf(keyspace: KeyspaceSchema): TableSchema[] {
   return byName([...keyspace.tables.values()].filter((table) => table.view === null))
 }
@@ -43,7 +50,7 @@ export function keyspaceElements(keyspace: KeyspaceSchema): SchemaElement[] {
   return [
     keyspaceElement(keyspace),
     ...typesInOrder(keyspace).map((type) => typeElement(keyspace, type)),
-    ...tablesOf(keyspace).flatMap((table) => [table, ...byName(table.views)].map((each) => tableElement(keyspace, each))),
+    ...tablesOf(keyspace).flatMap((table) => tableElements(keyspace, table)),
   ]
 }
 

@@ -12,7 +12,7 @@ import type { ColumnSpecification, ResultMetadata } from "../metadata.ts"
 import type { DescribeContext, DescribePlan } from "../plan.ts"
 import type { QueryOptions } from "../request.ts"
 import { decodeDescribeState, encodeDescribeState } from "./describe-paging.ts"
-import { type SchemaElement, byName, keyspaceElement, keyspaceElements, tableElement, tablesOf, typeElement } from "./describe-elements.ts"
+import { type SchemaElement, byName, keyspaceElement, keyspaceElements, tableElement, tableElements, tablesOf, typeElement } from "./describe-elements.ts"
 import { resultMetadata } from "./result-metadata.ts"
 
 const TEXT = nativeType("text")
@@ -88,7 +88,7 @@ function describe({ target, withInternals }: DescribeStatement, schema: Schema, 
     case "any":
       return elements(anything(target, schema, context), withInternals)
     default:
-      return elements([named(target, existing(schema, target.keyspace ?? sessionKeyspace(context)))], withInternals)
+      return elements(named(target, existing(schema, target.keyspace ?? sessionKeyspace(context))), withInternals)
   }
 }
 
@@ -110,19 +110,20 @@ function sessionKeyspace(context: DescribeContext): string {
 
 type NamedTarget = Extract<DescribeTarget, { name: string }>
 
-function named({ kind, name }: NamedTarget, keyspace: KeyspaceSchema): SchemaElement {
+/** The element, and the views of a table. */
+function named({ kind, name }: NamedTarget, keyspace: KeyspaceSchema): SchemaElement[] {
   const table = keyspace.tables.get(name)
   switch (kind) {
     case "table":
-      if (table === undefined) throw new InvalidRequestError(`Table '${name}' not found in keyspace '${keyspace.name}'`)
-      return tableElement(keyspace, table)
+      if (table === undefined || table.view !== null) throw new InvalidRequestError(`Table '${name}' not found in keyspace '${keyspace.name}'`)
+      return tableElements(keyspace, table)
     case "view":
       if (table === undefined || table.view === null) throw new InvalidRequestError(`Materialized view '${name}' not found in '${keyspace.name}'`)
-      return tableElement(keyspace, table)
+      return [tableElement(keyspace, table)]
     case "type": {
       const type = keyspace.types.get(name)
       if (type === undefined) throw new InvalidRequestError(`User defined type '${name}' not found in '${keyspace.name}'`)
-      return typeElement(keyspace, type)
+      return [typeElement(keyspace, type)]
     }
     case "index":
       throw new InvalidRequestError(`Table for existing index '${name}' not found in '${keyspace.name}'`)
@@ -132,16 +133,16 @@ function named({ kind, name }: NamedTarget, keyspace: KeyspaceSchema): SchemaEle
       throw new InvalidRequestError(`User defined aggregate '${name}' not found in '${keyspace.name}'`)
     case "any":
       if (table === undefined) throw new InvalidRequestError(`'${name}' not found in keyspace '${keyspace.name}'`)
-      return tableElement(keyspace, table)
+      return tableElements(keyspace, table)
   }
 }
 
 /** DESCRIBE name: a keyspace, else a table or view of the session's keyspace. */
 function anything(target: NamedTarget, schema: Schema, context: DescribeContext): SchemaElement[] {
-  if (target.keyspace !== null) return [named(target, existing(schema, target.keyspace))]
+  if (target.keyspace !== null) return named(target, existing(schema, target.keyspace))
   const keyspace = schema.keyspaces.get(target.name)
   if (keyspace !== undefined) return keyspaceElements(keyspace)
-  return [named(target, existing(schema, context.keyspace ?? target.name))]
+  return named(target, existing(schema, context.keyspace ?? target.name))
 }
 
 function names(element: SchemaElement): Buffer[] {

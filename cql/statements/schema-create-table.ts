@@ -141,8 +141,9 @@ function checkPrimaryKey(table: string, primaryKey: PrimaryKeyDefinition, column
 /** Clustering column to whether it descends. */
 function clusteringDirections(statement: CreateTableStatement, primaryKey: PrimaryKeyDefinition): ReadonlyMap<string, boolean> {
   const order = checkClusteringOrder(statement.clusteringOrder, `table '${writtenName(statement.table)}'`)
-  if (order.size > primaryKey.clustering.length) {
-    throw new InvalidRequestError("Only clustering columns can be defined in CLUSTERING ORDER directive")
+  const strangers = [...order.keys()].filter((name) => !primaryKey.clustering.includes(name))
+  if (strangers.length > 0) {
+    throw new InvalidRequestError(`Only clustering key columns can be defined in CLUSTERING ORDER directive: [${strangers.join(", ")}] are not clustering columns`)
   }
   let position = 0
   for (const name of order.keys()) {

@@ -1,7 +1,7 @@
 // Small changes of schema descriptors, and the checks that every schema statement begins with. Nothing is changed in
 // place: each function gives a new descriptor that shares what stayed the same.
 import type { KeyspaceDescriptor, Schema, SchemaDescriptor, TableDescriptor, TypeDescriptor } from "../../data/schema.ts"
-import { ConfigurationError, InvalidRequestError } from "../errors.ts"
+import { ConfigurationError, ERROR_CODE, InvalidRequestError, RequestError } from "../errors.ts"
 import type { TableName } from "../language/ast-dml.ts"
 import type { SchemaOutcome } from "../plan.ts"
 import type { SchemaEvent } from "../request.ts"
@@ -40,9 +40,16 @@ export function checkTableName(keyspace: string, name: string): void {
 
 /** Throws when the keyspace is one that every release brings along. */
 export function checkModifiable(schema: Schema, descriptor: SchemaDescriptor, name: string): void {
-  const known = schema.keyspaces.get(name)
-  if (known === undefined || descriptor.keyspaces.some((keyspace) => keyspace.name === name)) return
-  throw new InvalidRequestError(`${known.virtual ? "Virtual" : "System"} keyspace '${name}' is not user-modifiable`)
+  if (bringsAlong(schema, descriptor, name)) throw new RequestError(ERROR_CODE.unauthorized, `${name} keyspace is not user-modifiable.`)
+}
+
+/** CREATE KEYSPACE has other words than the rest. */
+export function checkCreatable(schema: Schema, descriptor: SchemaDescriptor, name: string): void {
+  if (bringsAlong(schema, descriptor, name)) throw new InvalidRequestError(`System keyspace '${name}' is not user-modifiable`)
+}
+
+function bringsAlong(schema: Schema, descriptor: SchemaDescriptor, name: string): boolean {
+  return schema.keyspaces.has(name) && !descriptor.keyspaces.some((keyspace) => keyspace.name === name)
 }
 
 export function findKeyspace(descriptor: SchemaDescriptor, name: string): KeyspaceDescriptor | null {

@@ -3,7 +3,7 @@ import type { KeyspaceDescriptor, SchemaDescriptor } from "../../data/schema.ts"
 import { AlreadyExistsError, ConfigurationError, InvalidRequestError } from "../errors.ts"
 import type { AlterKeyspaceStatement, CreateKeyspaceStatement, DropKeyspaceStatement } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
-import { changed, checkKeyspaceName, checkModifiable, findKeyspace, unchanged, withKeyspace, withoutKeyspace } from "./schema-edit.ts"
+import { changed, checkCreatable, checkKeyspaceName, checkModifiable, findKeyspace, unchanged, withKeyspace, withoutKeyspace } from "./schema-edit.ts"
 import { Properties } from "./schema-properties.ts"
 import { replicationOption, replicationWarnings } from "./schema-replication.ts"
 
@@ -14,7 +14,7 @@ const KNOWN: ReadonlySet<string> = new Set(["replication", "durable_writes"])
 export function createKeyspace(statement: CreateKeyspaceStatement): Transform {
   const name = statement.keyspace
   return (schema, descriptor, _nowMicros, _newUuid, cluster) => {
-    checkModifiable(schema, descriptor, name)
+    checkCreatable(schema, descriptor, name)
     const properties = new Properties(statement.properties, KNOWN)
     const given = replicationOf(properties)
     if (given === undefined) throw new InvalidRequestError("Missing mandatory option 'replication'")

@@ -46,7 +46,8 @@ test.each<[string, string]>([
   ["CREATE TABLE t (a list<int> PRIMARY KEY)", "Invalid non-frozen collection type list<int> for PRIMARY KEY column 'a'"],
   ["CREATE TABLE t (a duration PRIMARY KEY)", "duration type is not supported for PRIMARY KEY column 'a'"],
   ["CREATE TABLE t (a int, s int static, PRIMARY KEY (a))", "Static columns are only useful (and thus allowed) if the table has at least one clustering column"],
-  ["CREATE TABLE t (a int, c int, PRIMARY KEY (a, c)) WITH CLUSTERING ORDER BY (a DESC)", "Missing CLUSTERING ORDER for column c"],
+  ["CREATE TABLE t (a int, c int, PRIMARY KEY (a, c)) WITH CLUSTERING ORDER BY (a DESC)", "Only clustering key columns can be defined in CLUSTERING ORDER directive: [a] are not clustering columns"],
+  ["CREATE TABLE t (a int, b int, c int, PRIMARY KEY (a, b, c)) WITH CLUSTERING ORDER BY (c DESC)", "Missing CLUSTERING ORDER for column b"],
   ["CREATE TABLE t (a int PRIMARY KEY) WITH nope = 1", "Unknown property 'nope'"],
   ["CREATE TABLE t (a int PRIMARY KEY) WITH gc_grace_seconds = -1", "gc_grace_seconds must be greater than or equal to 0 (got -1)"],
   ["CREATE TABLE t (a int PRIMARY KEY) WITH bloom_filter_fp_chance = 0", "bloom_filter_fp_chance must be larger than 6.71E-5 and less than or equal to 1.0 (got 0.0)"],
@@ -131,8 +132,8 @@ test("user types reach every table that uses them", () => {
   sandbox.run("CREATE TABLE t (k int PRIMARY KEY, v map<text, frozen<outer>>)")
   sandbox.run("ALTER TYPE inner ADD b text")
   expect(JSON.stringify(sandbox.table("t").columns[1]!.type)).toContain('"name":"b"')
-  expect(() => sandbox.run("DROP TYPE inner")).toThrow("Cannot drop user type 'ks.inner' as it is still used by types [outer]")
-  expect(() => sandbox.run("DROP TYPE outer")).toThrow("Cannot drop user type 'ks.outer' as it is still used by tables [t]")
+  expect(() => sandbox.run("DROP TYPE inner")).toThrow("Cannot drop user type 'ks.inner' as it is still used by user types outer")
+  expect(() => sandbox.run("DROP TYPE outer")).toThrow("Cannot drop user type 'ks.outer' as it is still used by tables t")
   expect(() => sandbox.run("CREATE TABLE u (k int PRIMARY KEY, v outer)")).toThrow("Non-frozen UDTs with nested non-frozen collections are not supported")
   expect(() => sandbox.run("CREATE TYPE inner (a int)")).toThrow("A user type with name 'inner' already exists")
   expect(() => sandbox.run("ALTER TYPE inner ADD c frozen<outer>")).toThrow("circular")

@@ -77,7 +77,7 @@ function alteredFields(alteration: AlterTypeStatement["alteration"], type: TypeD
 function fieldsWith(field: TypeField, ifNotExists: boolean, type: TypeDescriptor, keyspace: KeyspaceDescriptor): readonly Field[] {
   if (type.fields.some(({ name }) => name === field.name)) {
     if (ifNotExists) return type.fields
-    throw new InvalidRequestError(`Cannot add field ${field.name} to type ${type.name}: a field with name ${field.name} already exists`)
+    throw new InvalidRequestError(`Cannot add field ${field.name} to type ${keyspace.name}.${type.name}: a field with name ${field.name} already exists`)
   }
   const added = resolveField(field, keyspace)
   if (referencesUserType(added.type, keyspace.name, type.name)) {
@@ -146,7 +146,7 @@ export function dropType(statement: DropTypeStatement, session: string | null): 
     }
     const { keyspace } = found
     const types = keyspace.types.filter((type) => type.name !== name && type.fields.some((field) => referencesUserType(field.type, keyspaceName, name)))
-    refuseUsed(keyspaceName, name, "types", types)
+    refuseUsed(keyspaceName, name, "user types", types)
     const tables = keyspace.tables.filter((table) => table.columns.some((column) => referencesUserType(column.type, keyspaceName, name)))
     refuseUsed(keyspaceName, name, "tables", tables)
     const next = { ...keyspace, types: keyspace.types.filter((type) => type.name !== name) }
@@ -156,7 +156,7 @@ export function dropType(statement: DropTypeStatement, session: string | null): 
 
 function refuseUsed(keyspace: string, type: string, what: string, users: readonly { readonly name: string }[]): void {
   if (users.length === 0) return
-  throw new InvalidRequestError(`Cannot drop user type '${keyspace}.${type}' as it is still used by ${what} [${users.map((user) => user.name).join(", ")}]`)
+  throw new InvalidRequestError(`Cannot drop user type '${keyspace}.${type}' as it is still used by ${what} ${users.map((user) => user.name).join(", ")}`)
 }
 
 function existingType(

@@ -156,6 +156,10 @@ describe("functions", () => {
       '{"k": 1, "u": "2d0ff860-abd8-11ed-afa1-0242ac120002", "ts": "2020-09-13 12:26:40.123Z", "d": "2019-04-14", "x": 2.5, "v": 300, "b": "0x00000009", "t": "tä"}',
     )
     expect(one("SELECT toJson(t) FROM f")).toBe('"tä"')
+    box.run("CREATE TABLE h (k int PRIMARY KEY, i inet, d double, s set<float>)")
+    box.put("h", { k: 1, i: "2001:db8::1", d: -Infinity, s: [1.5, NaN] })
+    expect(one("SELECT JSON * FROM h")).toBe('{"k": 1, "d": null, "i": "2001:db8:0:0:0:0:0:1", "s": [1.5, null]}')
+    expect(one("SELECT cast(i AS text) FROM h")).toBe("2001:db8:0:0:0:0:0:1")
     box.run('CREATE TABLE q ("K" int PRIMARY KEY)')
     box.put("q", { K: 1 })
     expect(one("SELECT JSON * FROM q")).toBe('{"\\"K\\"": 1}')

@@ -12,6 +12,7 @@ import {
   compileTupleComparison, compileTupleIn,
 } from "./select-restriction.ts"
 import type { TermContext } from "./term.ts"
+import { termText } from "./term-text.ts"
 
 const NEEDS_FILTERING =
   "Cannot execute this query as it might involve data filtering and thus may have unpredictable performance. " +
@@ -85,7 +86,7 @@ function collect(table: TableSchema, relation: Relation, context: TermContext, i
     case "isNotNull":
       throw new InvalidRequestError(`Unsupported restriction: ${columnNamed(table, relation.column).name} IS NOT NULL`)
     case "like":
-      throw new InvalidRequestError(`LIKE restriction is only supported on properly indexed columns. ${columnNamed(table, relation.column).name} LIKE is not valid.`)
+      throw new InvalidRequestError(`LIKE restriction is only supported on properly indexed columns. ${columnNamed(table, relation.column).name} LIKE ${termText(relation.value)} is not valid.`)
     case "customIndex":
       throw new InvalidRequestError(`Invalid index expression: no index named ${relation.index.name} exists on table ${table.keyspace}.${table.name}`)
   }
