@@ -99,6 +99,8 @@ export class TableFiles {
   async truncate(table: TableStore): Promise<void> {
     const position = this.#state.log.end
     const sstables = table.clear()
+    // What came before it in the log must not be lost when the truncation is not.
+    await this.#durable(position)
     await this.#state.manifest.commit((state) => withTable(state, table.id, ({ id }) => ({ id, replayFrom: position, sstables: [] })))
     table.replayFrom = position
     this.#removeFiles(sstables)
@@ -177,11 +179,9 @@ export class TableFiles {
     if (table.generation !== generation) return
     const number = this.#nextNumber++
     const path = await this.#newPath(table, number)
-    const result = await this.#state.jobs.run(
-      "flush",
-      { table: table.schema.descriptor, slabs: memtable.arena.slabs, shards: memtable.index.shards(), path },
-      this.#abort.signal,
-    )
+    const spec = { table: table.schema.descriptor, slabs: memtable.arena.slabs, shards: memtable.index.shards(), path }
+    const result = await unlessCleared(table, generation, this.#state.jobs.run("flush", spec, this.#abort.signal))
+    if (result === null) return
     await this.#durable(position)
     const added = result.written === null ? [] : [number]
     const wasCommitted = await this.#commit(table, generation, (sstables) => [...added, ...sstables], position)
@@ -213,7 +213,9 @@ export class TableFiles {
     const inputs = table.sstables.filter(({ number }) => chosen.includes(number))
     const number = this.#nextNumber++
     const path = await this.#newPath(table, number)
-    const result = await this.#state.jobs.run("compact", { table: table.schema.descriptor, inputs: inputs.map((input) => input.path), path }, this.#abort.signal)
+    const spec = { table: table.schema.descriptor, inputs: inputs.map((input) => input.path), path }
+    const result = await unlessCleared(table, generation, this.#state.jobs.run("compact", spec, this.#abort.signal))
+    if (result === null) return
     // In place of the newest of its inputs.
     const replace = <T>(all: readonly T[], isInput: (item: T) => boolean, output: readonly T[]): T[] => {
       const first = all.findIndex(isInput)
@@ -281,6 +283,16 @@ export class TableFiles {
     const waiting = this.#waiting
     this.#waiting = []
     for (const resume of waiting) resume()
+  }
+}
+
+/** The job's result; null when it failed because the table was truncated or dropped under it, with its files. */
+async function unlessCleared<T>(table: TableStore, generation: number, job: Promise<T>): Promise<T | null> {
+  try {
+    return await job
+  } catch (error) {
+    if (table.generation !== generation) return null
+    throw error
   }
 }
 
