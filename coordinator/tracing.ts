@@ -62,7 +62,7 @@ export class Tracing {
     parameters.set("query", query)
     parameters.set("serial_consistency_level", consistencyName(options.serialConsistency))
     const startedAtMicros = this.#deps.clock.nowMicros()
-    return new TraceSession(this.#deps.clock, (session) => this.#write(session), { id, client: reply.client.remote, command, request, parameters, startedAtMicros })
+    return new TraceSession(this.#deps.clock, this.#uuids, (session) => this.#write(session), { id, client: reply.client.remote, command, request, parameters, startedAtMicros })
   }
 
   #write(session: TraceSession): void {
@@ -70,8 +70,8 @@ export class Tracing {
     const source = inet(node?.listenAddress ?? "127.0.0.1")
     const port = int(node?.listenPort ?? 7000)
     const { id, client, command, request, parameters, startedAtMicros } = session.description
-    const events = session.events.map(({ activity, elapsedMicros }) => [
-      id, this.#uuids.next(), text(activity), source, int(elapsedMicros), port, text(THREAD),
+    const events = session.events.map(({ eventId, activity, elapsedMicros }) => [
+      id, eventId, text(activity), source, int(elapsedMicros), port, text(THREAD),
     ])
     const clientAddress = inet(client.slice(0, Math.max(0, client.lastIndexOf(":"))).replace(/^\[|\]$/g, ""))
     const row = [
@@ -112,22 +112,25 @@ interface SessionDescription {
 
 export class TraceSession implements Trace {
   readonly description: SessionDescription
-  readonly events: { readonly activity: string; readonly elapsedMicros: number }[] = []
+  /** The time in an event's id is when it happened: clients show it and sort by it. */
+  readonly events: { readonly eventId: Buffer; readonly activity: string; readonly elapsedMicros: number }[] = []
   durationMicros = 0
   readonly #clock: Clock
+  readonly #uuids: TimeUuids
   readonly #startedMs: number
   readonly #write: (session: TraceSession) => void
   #isFinished = false
 
-  constructor(clock: Clock, write: (session: TraceSession) => void, description: SessionDescription) {
+  constructor(clock: Clock, uuids: TimeUuids, write: (session: TraceSession) => void, description: SessionDescription) {
     this.#clock = clock
+    this.#uuids = uuids
     this.#startedMs = clock.monotonicMs()
     this.#write = write
     this.description = description
   }
 
   event(activity: string): void {
-    if (!this.#isFinished && this.events.length < MAX_EVENTS) this.events.push({ activity, elapsedMicros: this.#elapsedMicros() })
+    if (!this.#isFinished && this.events.length < MAX_EVENTS) this.events.push({ eventId: this.#uuids.next(), activity, elapsedMicros: this.#elapsedMicros() })
   }
 
   finish(): void {
