@@ -16,6 +16,14 @@ test("phi grows with silence and a heartbeat resets it", () => {
   expect(detector.isAlive(2, 2000 + 4100)).toBe(true)
 })
 
+test("silence while the judge itself was paused does not count", () => {
+  const detector = new FailureDetector(8, 200)
+  for (let nowMs = 0; nowMs <= 2000; nowMs += 200) detector.heartbeat(2, nowMs)
+  detector.forgive(10_000)
+  expect(detector.isAlive(2, 2000 + 10_000 + 3600)).toBe(true)
+  expect(detector.isAlive(2, 2000 + 10_000 + 3800)).toBe(false)
+})
+
 test("a slower rhythm is learnt, a burst is not", () => {
   const slow = new FailureDetector(8, 200)
   for (let nowMs = 0; nowMs <= 20_000; nowMs += 400) slow.heartbeat(2, nowMs)

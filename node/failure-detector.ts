@@ -27,13 +27,18 @@ export class FailureDetector {
       this.#arrivals.set(node, { intervalsMs: [], sumMs: 0, lastMs: nowMs })
       return
     }
-    const intervalMs = nowMs - known.lastMs
+    const intervalMs = Math.max(0, nowMs - known.lastMs)
     known.lastMs = nowMs
     // A pause longer than the verdict says nothing about the rhythm of a node that runs.
     if (intervalMs > this.#expectedIntervalMs * 10) return
     known.intervalsMs.push(intervalMs)
     known.sumMs += intervalMs
     if (known.intervalsMs.length > WINDOW) known.sumMs -= known.intervalsMs.shift() as number
+  }
+
+  /** This node was paused: what others sent meanwhile waits to be read, so that their silence of that time does not count. */
+  forgive(pauseMs: number): void {
+    for (const arrivals of this.#arrivals.values()) arrivals.lastMs += pauseMs
   }
 
   forget(node: number): void {

@@ -24,6 +24,7 @@ export class Heartbeats implements Liveness {
   readonly #linked = new Set<number>()
   readonly #alive = new Set<number>()
   #timer: Timer | null = null
+  #lastBeatMs = NaN
 
   /** `peers`: every member but this node, at each moment. */
   constructor(router: MessageRouter, clock: Clock, peers: () => Iterable<number>, events: HeartbeatEvents) {
@@ -45,14 +46,24 @@ export class Heartbeats implements Liveness {
   }
 
   start(): void {
+    this.#noticePause()
     this.beat()
     this.#timer = this.#clock.after(HEARTBEAT_INTERVAL_MS, () => this.start())
     for (const peer of this.#peers()) this.#judge(peer)
   }
 
+  /** Timers run before sockets are read: a node that slept would otherwise find everybody dead. */
+  #noticePause(): void {
+    const nowMs = this.#clock.monotonicMs()
+    const lateMs = nowMs - this.#lastBeatMs - HEARTBEAT_INTERVAL_MS
+    if (lateMs > HEARTBEAT_INTERVAL_MS) this.#detector.forgive(lateMs)
+    this.#lastBeatMs = nowMs
+  }
+
   stop(): void {
     if (this.#timer !== null) this.#clock.cancel(this.#timer)
     this.#timer = null
+    this.#lastBeatMs = NaN
   }
 
   /** A heartbeat to everybody now: also how others learn at once that an epoch has been applied. */
