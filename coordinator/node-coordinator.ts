@@ -28,7 +28,7 @@ export class NodeCoordinator implements Coordinator {
     const latency = new ReplicaLatency(deps.random.child("replica latency"))
     const exchanges = new Exchanges(deps, view, this.#requests, this.#speculations, latency)
     this.#writes = new WritePath(deps, view, this.#requests)
-    this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(exchanges, this.#writes), latency)
+    this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(deps, view, exchanges, this.#writes), latency)
     new Replica(deps)
   }
 

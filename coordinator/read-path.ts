@@ -113,7 +113,7 @@ export class ReadPath implements TraceHolder {
       return
     }
     this.#exchanges.trace = this.trace
-    new DigestRead(this, command, consistency, sink, completion, replicas).start(this.#exchanges)
+    new DigestRead(this, command, consistency, sink, completion, replicas, this.#view.snapshot().epoch).start(this.#exchanges)
     this.#exchanges.trace = null
   }
 
@@ -151,7 +151,7 @@ export class ReadPath implements TraceHolder {
       const placement = this.#view.snapshot().placement(table.keyspace, token.high, token.low)
       const replicas = chooseReplicas(this.#view, this.#latency, table.keyspace, placement.read, read.consistency)
       if (replicas instanceof UnavailableError) throw replicas
-      new DigestRead(this, read.command, read.consistency, read.sink, read.completion, replicas, true).start(this.#exchanges)
+      new DigestRead(this, read.command, read.consistency, read.sink, read.completion, replicas, this.#view.snapshot().epoch).start(this.#exchanges)
     }
     again().catch((error: unknown) => this.#failHere(error, read.consistency, read.completion))
   }
@@ -209,10 +209,11 @@ class DigestRead {
   readonly completion: Completion
   readonly #path: ReadPath
   readonly #replicas: ReadReplicas
-  readonly #isRetry: boolean
+  /** Of the metadata that the replicas were chosen by. */
+  readonly #epoch: number
 
   constructor(
-    path: ReadPath, command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion, replicas: ReadReplicas, isRetry = false,
+    path: ReadPath, command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion, replicas: ReadReplicas, epoch: number,
   ) {
     this.#path = path
     this.command = command
@@ -220,7 +221,7 @@ class DigestRead {
     this.sink = sink
     this.completion = completion
     this.#replicas = replicas
-    this.#isRetry = isRetry
+    this.#epoch = epoch
   }
 
   start(exchanges: Exchanges): void {
@@ -229,7 +230,7 @@ class DigestRead {
 
   exchanged(exchange: ReadExchange, error: RequestError | null): void {
     if (error === null) this.#path.finish(this, exchange)
-    else if (exchange.staleEpoch > 0 && !this.#isRetry) this.#path.retry(this, exchange.staleEpoch)
+    else if (exchange.staleEpoch > this.#epoch) this.#path.retry(this, exchange.staleEpoch)
     else this.completion.done(error)
   }
 }

@@ -5,7 +5,10 @@ import type { RowSink } from "../data/local-store.ts"
 import { NO_LIMIT, type ReadCommand } from "../data/read-command.ts"
 import { ReadTimeoutError, WriteTimeoutError } from "../cql/errors.ts"
 import { disjointRangeTombstones, strongerDeletion } from "../data/range-tombstones.ts"
+import { MetadataUnavailableError } from "./cluster-metadata.ts"
+import type { ClusterView } from "./cluster-view.ts"
 import type { Completion } from "./coordinator.ts"
+import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import type { Exchanges } from "./exchanges.ts"
 import { VERB } from "./messages.ts"
 import type { ReadExchange } from "./read-exchange.ts"
@@ -17,10 +20,14 @@ import { readResponse } from "./response-reader.ts"
 import type { WritePath } from "./write-path.ts"
 
 export class ReadReconciler {
+  readonly #deps: CoordinatorDeps
+  readonly #view: ClusterView
   readonly #exchanges: Exchanges
   readonly #writes: WritePath
 
-  constructor(exchanges: Exchanges, writes: WritePath) {
+  constructor(deps: CoordinatorDeps, view: ClusterView, exchanges: Exchanges, writes: WritePath) {
+    this.#deps = deps
+    this.#view = view
     this.#exchanges = exchanges
     this.#writes = writes
   }
@@ -52,13 +59,35 @@ export class ReadReconciler {
   }
 
   async #round(command: ReadCommand, replicas: ReadReplicas, consistency: Consistency): Promise<MergedAnswer> {
-    const exchange = await new Promise<ReadExchange>((resolve, reject) => {
-      const exchanged = (done: ReadExchange, error: RequestError | null): void => (error === null ? resolve(done) : reject(error))
-      this.#exchanges.start(command, consistency, replicas, false, { exchanged })
-    })
+    const exchange = await this.#exchange(command, replicas, consistency)
     const merged = mergeAnswers(command, exchange.answers.map(({ node, bytes }) => ({ node, partitions: readResponse(bytes) })))
     if (merged.repairs.length > 0) await this.#repair(command, merged.repairs, replicas, consistency)
     return merged
+  }
+
+  async #exchange(command: ReadCommand, replicas: ReadReplicas, consistency: Consistency): Promise<ReadExchange> {
+    for (;;) {
+      const { epoch } = this.#view.snapshot()
+      const { exchange, error } = await new Promise<{ exchange: ReadExchange; error: RequestError | null }>((resolve) => {
+        this.#exchanges.start(command, consistency, replicas, false, { exchanged: (done, failed) => resolve({ exchange: done, error: failed }) })
+      })
+      if (error === null) return exchange
+      if (exchange.staleEpoch <= epoch) throw error
+      // Part of the answer may be with the client: only the same replicas can go on with it.
+      await this.#catchUp(exchange.staleEpoch, error)
+      const token = command.target.kind === "partition" ? command.target.token : command.target.range.end
+      const { read } = this.#view.snapshot().placement(command.table.keyspace, token.high, token.low)
+      if (!replicas.contacts.every((node) => read.includes(node))) throw error
+    }
+  }
+
+  async #catchUp(epoch: number, failure: RequestError): Promise<void> {
+    const { metadata, clock, timeouts } = this.#deps
+    try {
+      await metadata.waitFor(epoch, clock.monotonicMs() + timeouts.readMs)
+    } catch (error) {
+      throw error instanceof MetadataUnavailableError ? failure : error
+    }
   }
 
   /** Waits for every repair: a later read at this level must not find less. */

@@ -7,7 +7,7 @@
 // 4. At the consistency level the client is answered; the record stays until all replicas have answered or the deadline.
 // 5. Who was down, or has not answered by the deadline, gets a hint. Nobody does for a view's table: its rows come from
 //    the base replicas only.
-// 6. A replica that knows of a later change of the range or the table says so; this node catches up and sends once more.
+// 6. A replica that knows of a later change of the range or the table says so; this node catches up and sends again.
 //
 // What it does not do: a batch over several partitions is not atomic (no batch log yet).
 import {
@@ -191,6 +191,7 @@ export class WritePath implements TraceHolder {
   #send(record: WriteRecord, epoch: number): void {
     const { router } = this.#deps
     const self = this.#view.self
+    record.sentEpoch = this.#view.snapshot().epoch
     let local = false
     let begun = false
     for (let index = 0; index < record.nodes.length; index++) {
@@ -244,8 +245,9 @@ export class WritePath implements TraceHolder {
   #answered(message: Message, code: number, acknowledged: boolean): void {
     const record = this.#requests.get(message.requestId)
     if (!(record instanceof WriteRecord)) return
-    if (code === FAILURE.staleEpoch && !record.retried) {
-      this.#sendAgain(record, message.from, message.epoch)
+    if (code === FAILURE.staleEpoch) {
+      // An answer to an earlier sending, when it has been sent since at that epoch.
+      if (message.epoch > Math.max(record.sentEpoch, record.awaitedEpoch)) this.#sendAgain(record, message.from, message.epoch)
       return
     }
     record.trace?.event(`REQUEST_RSP message received from /${this.#view.addressOf(message.from)}`)
@@ -331,7 +333,7 @@ export class WritePath implements TraceHolder {
   /** A replica knows more than this node did when it sent: catch up, then send to whoever owns the range now. */
   #sendAgain(record: WriteRecord, node: NodeId, epoch: number): void {
     const id = record.requestId
-    record.retried = true
+    record.awaitedEpoch = epoch
     const again = (): void => {
       const open = this.#requests.get(id)
       if (open instanceof WriteRecord) this.#restart(open)

@@ -37,7 +37,9 @@ export class WriteRecord implements InFlight {
   /** EACH_QUORUM: acknowledgements still missing in each data centre. */
   missingByDataCenter: Map<string, number> | null = null
   hinted = false
-  retried = false
+  /** Metadata epoch at which it was last sent, and one that is waited for before it is sent again. */
+  sentEpoch = 0
+  awaitedEpoch = 0
   readonly #onExpire: (record: WriteRecord) => void
 
   constructor(onExpire: (record: WriteRecord) => void) {
@@ -65,7 +67,7 @@ export class WriteRecord implements InFlight {
     if (this.failures.length > 0) this.failures = []
     this.missingByDataCenter = null
     this.hinted = false
-    this.retried = false
+    this.awaitedEpoch = 0
   }
 
   isSatisfied(): boolean {

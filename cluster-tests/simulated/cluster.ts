@@ -29,6 +29,8 @@ export interface ClusterOptions {
   readonly simulation?: SimulationOptions
   /** Objects in memory instead of the engine on a simulated disk; they outlive a kill. */
   readonly inMemory?: boolean
+  /** What differs from a node of datacenter1 on a rack of its own. */
+  readonly describe?: (node: number) => Partial<NodeDescriptor>
 }
 
 const STEP_LIMITS = { maxMs: 600_000 }
@@ -49,6 +51,7 @@ export class SimulatedCluster {
       descriptors.push({
         node, hostId: `host-${node}`, state: "normal", dataCenter: "datacenter1", rack: `rack${node}`, listenAddress: `10.0.0.${node}`, listenPort: 7000,
         nativeAddress: `10.0.0.${node}`, nativePort: 9042, releaseVersion: "5.0.0", tokens: allocateTokens(descriptors, 16, random), epoch: 0,
+        ...options.describe?.(node),
       })
     }
     for (const node of descriptors) this.log.append({ kind: "node", node })
