@@ -36,7 +36,7 @@ function script(): Step[] {
     for (let left = count; left > 0; left--) steps.push({ kind: "write", number: ++number })
     steps.push({ kind: "writeOut" })
   }
-  for (let round = 0; round < 3; round++) {
+  for (let round = 0; round < 2; round++) {
     writes(3)
     writes(2)
     steps.push({ kind: "sync" })
@@ -48,7 +48,7 @@ function script(): Step[] {
     steps.push({ kind: "pause" })
   }
   // Enough flushes for a compaction.
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 7; round++) {
     writes(1)
     steps.push({ kind: "flush" })
   }
