@@ -134,6 +134,10 @@ export class MemoryStore implements LocalStore {
   hold(): SegmentHold {
     return { release: () => undefined }
   }
+  lastPosition(): LogPosition {
+    return { segment: 1, offset: this.#offset }
+  }
+  obligationsTaken(): void {}
 
   setTables(tables: readonly TableSchema[]): void {
     for (const schema of tables) {
