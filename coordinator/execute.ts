@@ -255,15 +255,18 @@ export class StatementExecutor implements RequestHandler {
       context.writer = this.#writer
     }
     this.#writer.reset()
+    // The clock is read once: it costs more than anything else here.
+    const timestamps = this.#timestamps
     if (options.hasTimestamp) {
       context.timestampHigh = options.timestampHigh
       context.timestampLow = options.timestampLow
+      context.nowSeconds = this.#nowSeconds(options)
     } else {
-      this.#timestamps.next()
-      context.timestampHigh = this.#timestamps.high
-      context.timestampLow = this.#timestamps.low
+      timestamps.next()
+      context.timestampHigh = timestamps.high
+      context.timestampLow = timestamps.low
+      context.nowSeconds = options.nowSeconds >= 0 ? options.nowSeconds : Math.floor(timestamps.nowMicros / 1_000_000)
     }
-    context.nowSeconds = this.#nowSeconds(options)
     return context
   }
 

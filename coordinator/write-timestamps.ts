@@ -6,6 +6,8 @@ import { highOf, lowOf } from "../data/timestamp.ts"
 export class WriteTimestamps {
   high = 0
   low = 0
+  /** What the clock said at the last `next`. */
+  nowMicros = 0
   #last = 0
   readonly #clock: Clock
 
@@ -15,7 +17,8 @@ export class WriteTimestamps {
 
   /** Sets `high` and `low`. */
   next(): void {
-    this.#last = Math.max(this.#last + 1, this.#clock.nowMicros())
+    this.nowMicros = this.#clock.nowMicros()
+    this.#last = Math.max(this.#last + 1, this.nowMicros)
     this.high = highOf(this.#last)
     this.low = lowOf(this.#last)
   }
