@@ -20,7 +20,7 @@ import { systemKeyspaces } from "../../node/system-tables/system-keyspaces.ts"
 import { MemoryStore } from "./memory-store.ts"
 import { SimulatedClient } from "./simulated-client.ts"
 import { SimulatedMetadataLog } from "./simulated-metadata.ts"
-import { SimulatedNode } from "./simulated-node.ts"
+import { SimulatedNode, hostIdOf } from "./simulated-node.ts"
 
 export interface ClusterOptions {
   readonly seed: number
@@ -49,7 +49,7 @@ export class SimulatedCluster {
     const random = this.simulation.random.child("tokens")
     for (let node = 1; node <= options.nodes; node++) {
       descriptors.push({
-        node, hostId: `host-${node}`, state: "normal", dataCenter: "datacenter1", rack: `rack${node}`, listenAddress: `10.0.0.${node}`, listenPort: 7000,
+        node, hostId: hostIdOf(node), state: "normal", dataCenter: "datacenter1", rack: `rack${node}`, listenAddress: `10.0.0.${node}`, listenPort: 7000,
         nativeAddress: `10.0.0.${node}`, nativePort: 9042, releaseVersion: "5.0.0", tokens: allocateTokens(descriptors, 16, random), epoch: 0,
         ...options.describe?.(node),
       })

@@ -12,6 +12,7 @@ import { ViewManager } from "../../coordinator/views/view-manager.ts"
 import { compileStatement } from "../../cql/compile.ts"
 import type { LocalStore, StoreEvents } from "../../data/local-store.ts"
 import type { SimulatedProcess } from "../../runtime/simulated/simulation.ts"
+import { createVirtualTables } from "../../node/system-tables/create-virtual-tables.ts"
 import { openStore } from "../../storage/open-store.ts"
 import type { MemoryStore } from "./memory-store.ts"
 import { SimulatedMetadata, type SimulatedMetadataLog } from "./simulated-metadata.ts"
@@ -22,6 +23,10 @@ class LinkLiveness implements Liveness {
   isAlive(node: number): boolean {
     return this.up.has(node)
   }
+}
+
+export function hostIdOf(node: number): string {
+  return `00000000-0000-4000-8000-${String(node).padStart(12, "0")}`
 }
 
 export class SimulatedNode {
@@ -48,7 +53,7 @@ export class SimulatedNode {
     this.hints = new Hints({ disk, directory: `node${this.node}/hints`, clock, metadata, liveness: this.liveness, log })
     this.coordinator = new NodeCoordinator({
       self: this.node, store, router, metadata, liveness: this.liveness, clock, random, hints: this.hints, derive: views.derive,
-      virtualTables: new Map(), timeouts: DEFAULT_TIMEOUTS,
+      virtualTables: this.#virtualTables(), timeouts: DEFAULT_TIMEOUTS,
     })
     const functions = { nowMicros: () => clock.nowMicros(), randomBytes: (count: number) => random.bytes(count) }
     this.executor = new StatementExecutor({
@@ -71,6 +76,13 @@ export class SimulatedNode {
     router.start()
   }
 
+  /** The system tables, of a node that has no sockets and no settings. */
+  #virtualTables(): ReturnType<typeof createVirtualTables> {
+    return createVirtualTables({
+      snapshot: () => this.metadata.current(), self: this.node, liveness: this.liveness, generation: 1, clients: () => [], settings: () => [], stats: (table) => this.store.stats(table),
+    })
+  }
+
   /** Opens the data directory, which may hold what an earlier process wrote; or goes on with `memory`. */
   static async open(process: SimulatedProcess, log: SimulatedMetadataLog, memory: MemoryStore | null): Promise<SimulatedNode> {
     const { clock, disk, jobs, random, node, incarnation } = process
@@ -87,7 +99,7 @@ export class SimulatedNode {
     const tables = storedTables(metadata.current())
     if (memory !== null) memory.reopen(events, tables)
     store ??= await openStore({
-      disk, clock, jobs, directory: join(`node${node}`, "data"), hostId: `host-${node}`, clusterName: "simulated",
+      disk, clock, jobs, directory: join(`node${node}`, "data"), hostId: hostIdOf(node), clusterName: "simulated",
       options: { tables, nextTableId: metadata.current().schemaDescriptor.nextTableId }, events,
     })
     const opened = new SimulatedNode(process, metadata, router, store, views)

@@ -1,13 +1,16 @@
 // Views on three simulated nodes while links fall away and processes are killed. When all is well again and everybody has
 // what was written, every view row equals the query recomputed from the base.
-import { expect, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { CONSISTENCY, RequestError } from "../../cql/errors.ts"
-import type { Buffer } from "../../runtime/pure.ts"
+import { MutationWriter } from "../../data/mutation.ts"
+import { encodeClustering } from "../../data/row-format.ts"
+import type { TableSchema } from "../../data/schema.ts"
+import { insert, testSchema } from "../../coordinator/testing.ts"
+import { Buffer } from "../../runtime/pure.ts"
 import type { Random } from "../../runtime/random.ts"
 import { SimulatedCluster } from "./cluster.ts"
 import type { SimulatedClient } from "./simulated-client.ts"
 import { forSeeds } from "./seeds.ts"
-import { testSchema } from "../../coordinator/testing.ts"
 
 const SCHEMA = [
   "CREATE KEYSPACE app WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
@@ -81,6 +84,48 @@ test("a view made on a table that holds data is built from it", async () => {
   await cluster.wait(cluster.client(2).query("CREATE MATERIALIZED VIEW app.by_b AS SELECT * FROM app.base WHERE b IS NOT NULL AND k IS NOT NULL AND c IS NOT NULL PRIMARY KEY (b, k, c)"))
   await cluster.sleep(10_000)
   expect(await rows(cluster, 3, "SELECT b FROM app.by_b")).toHaveLength(20)
+})
+
+describe("a view's table takes no part in what keeps tables alike (views.md, section 0)", () => {
+  /** Deletes the entry of the row (1, 1) in by_a, at a timestamp that beats everything. */
+  function entryDeletion(view: TableSchema): Buffer {
+    const writer = new MutationWriter()
+    const int = (value: number): Buffer => Buffer.from([0, 0, 0, value])
+    writer.begin(int(7), 0, 4)
+    writer.beginUpdate(view.id)
+    const deletion = { timestampHigh: 0x7fffffff, timestampLow: 0, localDeletionTime: 2_000_000_000 }
+    writer.row({ isStatic: false, clustering: encodeClustering([int(1), int(1)]), marker: null, deletion, complexDeletions: [], cells: [] })
+    writer.endUpdate()
+    return Buffer.from(writer.end())
+  }
+
+  test("a read at ALL that finds entries different merges them and repairs nobody", async () => {
+    const cluster = await start(3, false)
+    await cluster.wait(cluster.client(1).query("INSERT INTO app.base (k, c, a, b) VALUES (1, 1, 7, 5)", { consistency: CONSISTENCY.all }))
+    await cluster.sleep(2000)
+    const view = cluster.table("app", "by_a")
+    await cluster.node(2).store.apply(entryDeletion(view), "client", null)
+    const before = await Promise.all(NODES.map((node) => cluster.contents(node, view)))
+    expect(await rows(cluster, 3, "SELECT a, k, c, b FROM app.by_a")).toEqual([])
+    expect(await rows(cluster, 1, "SELECT a, k, c, b FROM app.by_a WHERE a = 7")).toEqual([])
+    await cluster.sleep(5000)
+    expect(await Promise.all(NODES.map((node) => cluster.contents(node, view)))).toEqual(before)
+  })
+
+  test("no hint is kept for it", async () => {
+    const cluster = await start(4, false)
+    cluster.kill(3)
+    await cluster.sleep(100)
+    const { coordinator, hints } = cluster.node(1)
+    await cluster.wait(
+      new Promise<void>((resolve, reject) => {
+        coordinator.write("app", entryDeletion(cluster.table("app", "by_a")), 1, CONSISTENCY.two, "VIEW", { done: (error) => (error === null ? resolve() : reject(error)) })
+      }),
+    )
+    expect(hints.pendingBytes(3)).toBe(0)
+    await cluster.write(1, insert("k", 1, "v", 1), CONSISTENCY.two)
+    expect(hints.pendingBytes(3)).toBeGreaterThan(0)
+  })
 })
 
 forSeeds("views under faults", "cluster-tests/simulated/views.test.ts", 4, async (seed) => {
