@@ -110,6 +110,13 @@ export interface LocalStore {
   /** Calls `done` once the log is synced past `position`; while anyone waits the log syncs back to back, at least 2 ms apart. */
   onDurable(position: LogPosition, done: () => void): void
   hold(position: LogPosition): SegmentHold
+  /** Of the newest record: when it is durable, so is everything that a read can have seen. */
+  lastPosition(): LogPosition
+  /**
+   * The owner holds, or has discharged, the obligations that were found in the log at start. Until this is called the store
+   * keeps every log segment that has one.
+   */
+  obligationsTaken(): void
   /** Tables that were created, altered or dropped; called at start with all of them, before replay. Dropped tables' data is removed. */
   setTables(tables: readonly TableSchema[]): void
   /** Drops all data of the table that was written before the call. Durable when the promise resolves. */

@@ -42,7 +42,7 @@
 //
 // Versions: the container's version covers this layout. 1: this one.
 //
-// What is bad about it: a row of one small cell has 22 bytes of header; the column ids are repeated in each row; a
+// What is bad about it: a row of one cell has 20 bytes before its first value; the column ids are repeated in each row; a
 // general row must be walked to find one cell; clustering is limited to 65,535 bytes (Cassandra's limit too).
 import { Buffer, assert } from "../runtime/pure.ts"
 import { type ByteReader, ByteWriter } from "./bytes.ts"

@@ -38,6 +38,8 @@ describe("type texts", () => {
     ["varchar", "text"],
     ["tuple<int, text>", "frozen<tuple<int, text>>"],
     ["frozen<list<list<int>>>", "frozen<list<frozen<list<int>>>>"],
+    ["tuple<list<int>>", "frozen<tuple<frozen<list<int>>>>"],
+    ["vector<set<int>, 2>", "vector<frozen<set<int>>, 2>"],
     ["vector<float, 3>", "vector<float, 3>"],
     ["frozen<Address>", "frozen<address>"],
     ['"My ""Type"""', '"My ""Type"""'],

@@ -224,6 +224,8 @@ describe("Cassandra's words for invalid values", () => {
     expect(message(list, "00000001")).toBe("Not enough bytes to read a list")
     expect(message(list, "00000000 00")).toBe("Unexpected extraneous bytes after list value")
     expect(message(list, "00000001 00000001 05")).toBe("Expected 4 or 0 byte int (1)")
+    expect(message({ kind: "list", element: native("text"), frozen: true }, "00000001 7fffffff 61")).toBe("Not enough bytes to read a list")
+    expect(message({ kind: "vector", element: native("text"), dimension: 1 }, "05 61")).toBe("Not enough bytes to read a vector<1>")
     expect(message({ kind: "set", element: native("int"), frozen: true }, "000000")).toBe("Not enough bytes to read a set")
     expect(message(map, "00000001 00000004 00000001")).toBe("Not enough bytes to read a map")
     expect(message({ kind: "tuple", elements: [native("int")] }, "000000")).toBe("Not enough bytes to read size of 0th component")
