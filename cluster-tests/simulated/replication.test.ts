@@ -1,8 +1,11 @@
 // Three nodes under one seed: what a client was told holds through partitions and kills.
 import { describe, expect, test } from "vitest"
-import { CONSISTENCY, type Consistency, UnavailableError, WriteTimeoutError } from "../../cql/errors.ts"
+import {
+  CONSISTENCY, type Consistency, ReadFailureError, ReadTimeoutError, UnavailableError, WriteFailureError, WriteTimeoutError,
+} from "../../cql/errors.ts"
 import { NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
 import { tokenOf } from "../../data/token.ts"
+import { DiskError } from "../../runtime/disk.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import { SimulatedCluster, wholeTable } from "./cluster.ts"
 import { RowTexts, deleteRow, insert, testSchema } from "../../coordinator/testing.ts"
@@ -131,6 +134,59 @@ describe("reads that find replicas different", () => {
     only(cluster, 3, deleteRow("other", 1, 20, 1))
     const found = await rows(cluster, 1, { ...wholeTable(cluster.table("ks", "t")), perPartitionLimit: 2 }, CONSISTENCY.all)
     expect(found.toSorted()).toEqual(["k/3=v3", "k/4=v4", "other/2=w2", "other/3=w3"])
+  })
+})
+
+describe("numbers in errors", () => {
+  /** The node's disk refuses from now on. */
+  function fail(cluster: SimulatedCluster, ...nodes: number[]): void {
+    for (const node of nodes) {
+      const store = cluster.node(node).store as { read: unknown; apply: unknown }
+      store.read = store.apply = () => {
+        throw new DiskError("EIO", "data", "read")
+      }
+    }
+  }
+  const failures = (...nodes: number[]) => nodes.map((node) => ({ address: `10.0.0.${node}`, code: 0 }))
+
+  test("a read that times out counts its answers, and says whether one had the data", async () => {
+    const cluster = await start(20)
+    cluster.partition([1], [2, 3])
+    await expect(rows(cluster, 1, partition(cluster, "k"), CONSISTENCY.quorum)).rejects.toEqual(new ReadTimeoutError(CONSISTENCY.quorum, 1, 2, true))
+    await expect(rows(cluster, 1, partition(cluster, "k"), CONSISTENCY.all)).rejects.toEqual(new UnavailableError(CONSISTENCY.all, 3, 1))
+  })
+  test("a replica that fails is replaced by a spare one", async () => {
+    const cluster = await start(21)
+    await cluster.write(1, insert("k", 1, "v", 10), CONSISTENCY.all)
+    fail(cluster, 2)
+    expect(await rows(cluster, 1, partition(cluster, "k"), CONSISTENCY.quorum)).toEqual(["k/1=v"])
+    expect(await rows(cluster, 2, partition(cluster, "k"), CONSISTENCY.quorum)).toEqual(["k/1=v"])
+  })
+  test("a read that fails names the replicas that did", async () => {
+    const cluster = await start(22)
+    fail(cluster, 2, 3)
+    const error: unknown = await rows(cluster, 1, partition(cluster, "k"), CONSISTENCY.quorum).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(ReadFailureError)
+    const { received, required, dataPresent, failures: named } = error as ReadFailureError
+    expect([received, required, dataPresent, named.map(({ address }) => address).toSorted()]).toEqual([1, 2, true, ["10.0.0.2", "10.0.0.3"]])
+    await expect(rows(cluster, 2, partition(cluster, "k"), CONSISTENCY.one)).rejects.toEqual(new ReadFailureError(CONSISTENCY.one, 0, 1, failures(2), false))
+  })
+  test("a write fails as soon as it cannot succeed, and waits for nobody", async () => {
+    const cluster = await start(23)
+    fail(cluster, 2, 3)
+    const startedMs = cluster.simulation.clock.monotonicMs()
+    const error: unknown = await cluster.write(1, insert("k", 1, "v", 10), CONSISTENCY.quorum).catch((caught: unknown) => caught)
+    expect(error).toBeInstanceOf(WriteFailureError)
+    const { received, required, failures: named } = error as WriteFailureError
+    expect([received, required, named.map(({ address }) => address).toSorted()]).toEqual([1, 2, ["10.0.0.2", "10.0.0.3"]])
+    expect(cluster.simulation.clock.monotonicMs() - startedMs).toBeLessThan(100)
+    await cluster.write(1, insert("k", 2, "v", 10), CONSISTENCY.one)
+  })
+  test("levels that make no sense are refused", async () => {
+    const cluster = await start(24)
+    await expect(cluster.write(1, insert("k", 1, "v", 10), CONSISTENCY.serial)).rejects.toThrow("You must use conditional updates for serializable writes")
+    await expect(rows(cluster, 1, partition(cluster, "k"), CONSISTENCY.any)).rejects.toThrow("ANY ConsistencyLevel is only supported for writes")
+    await expect(cluster.write(1, insert("k", 1, "v", 10), CONSISTENCY.three)).resolves.toBeUndefined()
   })
 })
 
