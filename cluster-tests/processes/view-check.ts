@@ -32,15 +32,29 @@ export function differences(expected: Rows, found: Rows): string[] {
   return texts
 }
 
-/** What a view with key (column, id) of a table with key (id) must hold, from the base's rows. */
-export async function expectedView(client: Client, table: string, column: string, selected: readonly string[]): Promise<Rows> {
-  const columns = [...new Set(["id", column, ...selected])]
-  const rows: Rows = new Map()
+/** A view with primary key (column, id) of a table with key (id), and the other columns it has. */
+export interface ViewShape {
+  readonly name: string
+  readonly column: string
+  readonly selected: readonly string[]
+}
+
+/** Differences between the views and what they must hold, from one scan of the base, all at CL ALL. */
+export async function checkViews(client: Client, table: string, views: readonly ViewShape[]): Promise<string[]> {
+  const columns = [...new Set(["id", ...views.flatMap(({ column, selected }) => [column, ...selected])])]
+  const expected = views.map((): Rows => new Map())
   const stream = client.stream(`SELECT ${columns.join(", ")} FROM ${table}`, [], { prepare: true, consistency: types.consistencies.all, fetchSize: 5000, autoPage: true })
   for await (const record of stream as unknown as AsyncIterable<types.Row>) {
-    if (record[column] === null) continue
-    const others = columns.filter((name) => name !== "id" && name !== column).sort()
-    rows.set(JSON.stringify([String(record[column]), String(record["id"])]), JSON.stringify(others.map((name) => [name, record[name] === null ? null : String(record[name])])))
+    views.forEach(({ column, selected }, index) => {
+      if (record[column] === null) return
+      const others = [...selected].sort()
+      expected[index]?.set(JSON.stringify([String(record[column]), String(record["id"])]), JSON.stringify(others.map((name) => [name, record[name] === null ? null : String(record[name])])))
+    })
   }
-  return rows
+  const texts: string[] = []
+  for (const [index, { name, column }] of views.entries()) {
+    const found = await readAll(client, `SELECT * FROM ${name}`, [column, "id"])
+    texts.push(...differences(expected[index] as Rows, found).map((text) => `${name}: ${text}`))
+  }
+  return texts
 }
