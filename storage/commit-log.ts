@@ -69,6 +69,8 @@ export class CommitLog {
   #current: Segment | null = null
   /** Where the chunk in the buffer will start; all its records have this position. Null: the buffer is empty. */
   #chunkAt: LogPosition | null = null
+  /** Of the newest record. */
+  #last: LogPosition = { segment: 0, offset: 0 }
   #durable: LogPosition
   #waiters: Waiter[] = []
   #turnEndIsSet = false
@@ -97,6 +99,11 @@ export class CommitLog {
   get end(): LogPosition {
     this.writeOut()
     return this.#current === null ? { segment: this.#nextSegment, offset: 0 } : { segment: this.#current.id, offset: (this.#current.file as AppendFile).size }
+  }
+
+  /** Position of the newest record; before all others when there is none yet. */
+  get last(): LogPosition {
+    return this.#last
   }
 
   /** The largest mutation with all that belongs to it. */
@@ -217,6 +224,7 @@ export class CommitLog {
     let segment = this.#current
     if (segment === null || (segment.file as AppendFile).size >= this.#options.segmentBytes) segment = this.#newSegment()
     this.#chunkAt = { segment: segment.id, offset: (segment.file as AppendFile).size }
+    this.#last = this.#chunkAt
     if (!this.#turnEndIsSet) {
       this.#turnEndIsSet = true
       this.#clock.atTurnEnd(() => {

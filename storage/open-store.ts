@@ -50,12 +50,14 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     await forgetDropped(manifest, tables, wasDropped, directory.manifestPath)
     removeOrphans(directory, manifest)
     openSSTables(directory, manifest, tables, cache, pace)
+    const owed = new Set<number>()
     const replay = await replayCommitLog(disk, directory.commitLogPath, {
       mutation(bytes, at, position) {
         checkTablesKnown(bytes, at, (id) => tables.has(id) || wasDropped(id), directory.commitLogPath)
         applyMutation(bytes, at, tables, position, true)
       },
       obligation(bytes, position) {
+        owed.add(position.segment)
         events.obligation(Buffer.from(bytes), position, true)
       },
     })
@@ -68,8 +70,9 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     })
     const state = { disk, clock, jobs, events, options, directory, manifest, log, tables, space, cache, pace }
     const files = new TableFiles(state)
+    const holds = [...owed].map((segment) => log.hold({ segment, offset: 0 }))
     files.recycle()
-    return new Store(state, files)
+    return new Store(state, files, holds)
   } catch (error) {
     directory.close()
     throw error

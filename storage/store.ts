@@ -35,14 +35,17 @@ export class Store implements LocalStore {
   readonly #derived = new DerivedRecord()
   /** Reads that are not running; a sink may start another read. */
   readonly #idleRuns: ReadRun[] = []
+  /** Of log segments with obligations that the owner has not taken yet. */
+  readonly #replayHolds: SegmentHold[]
   #isClosed = false
 
-  constructor(state: StoreState, files: TableFiles) {
+  constructor(state: StoreState, files: TableFiles, replayHolds: SegmentHold[]) {
     this.#state = state
     this.#log = state.log
     this.#tables = state.tables
     this.#space = state.space
     this.#files = files
+    this.#replayHolds = replayHolds
   }
 
   apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition> {
@@ -117,6 +120,13 @@ export class Store implements LocalStore {
   }
   hold(position: LogPosition): SegmentHold {
     return this.#log.hold(position)
+  }
+  lastPosition(): LogPosition {
+    return this.#log.last
+  }
+  obligationsTaken(): void {
+    for (const hold of this.#replayHolds.splice(0)) hold.release()
+    this.#files.recycle()
   }
 
   setTables(tables: readonly TableSchema[]): void {

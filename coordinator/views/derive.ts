@@ -12,7 +12,7 @@ import type { Snapshot } from "../cluster-metadata.ts"
 import { viewPartitionKey, writeEntry } from "./entry-mutation.ts"
 import { encodeObligation } from "./obligation.ts"
 
-/** Gives every obligation of this process a number of its own. */
+/** Gives every obligation of this process a number of its own, below 2^32. */
 export class ObligationCounter {
   readonly incarnation: number
   #last = 0
@@ -22,7 +22,8 @@ export class ObligationCounter {
     this.incarnation = incarnation
   }
   next(): number {
-    return ++this.#last
+    this.#last = (this.#last + 1) >>> 0
+    return this.#last
   }
 }
 

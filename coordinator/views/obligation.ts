@@ -7,18 +7,18 @@
 //   2       u32  view             table id
 //   6       u32  base             table id
 //   10      u32  incarnation      of the node that wrote it
-//   14      u32  counter          with the incarnation: the obligation's version, unique across restarts
+//   14      u32  counter          with the incarnation: names this obligation among all that the node ever wrote
 //   18      u16  keySize
 //   20      key                   the base row's partition key
 //           u16  clusteringSize
 //           clustering            the base row's, as in row-format.ts
-//           u16  viewKeySize
+//           u32  viewKeySize
 //           viewKey               the view row's full primary key, [bytes] each
 //
 // No value and no timestamp of the row: what is sent is built from the row as it is when it is sent.
 // Versions: 1 this one. The log record around it carries length and CRC.
 // What is bad about it: keys are repeated in every record although many obligations share them.
-import { Buffer } from "../../runtime/pure.ts"
+import type { Buffer } from "../../runtime/pure.ts"
 import { ByteReader, type ByteWriter, CorruptionError } from "../../data/bytes.ts"
 import { decodeClustering, encodeClustering } from "../../data/row-format.ts"
 import type { TableId } from "../../data/schema.ts"
@@ -60,7 +60,7 @@ export function encodeObligation(fields: ObligationFields, out: ByteWriter): voi
   out.uint16(fields.clustering.length)
   out.bytes(fields.clustering)
   const viewKey = encodeClustering(fields.viewKey)
-  out.uint16(viewKey.length)
+  out.uint32(viewKey.length)
   out.bytes(viewKey)
 }
 
@@ -76,16 +76,12 @@ export function decodeObligation(bytes: Uint8Array): ObligationRecord {
   const counter = reader.uint32("counter")
   const key = reader.bytes(reader.uint16("key size"), "key")
   const clustering = reader.bytes(reader.uint16("clustering size"), "clustering")
-  const viewKey = reader.bytes(reader.uint16("view key size"), "view key")
+  const viewKey = reader.bytes(reader.uint32("view key size"), "view key")
   if (reader.remaining !== 0) reader.fail("the end of the obligation")
   return { selfWritten: (flags & SELF_WRITTEN) !== 0, view, base, incarnation, counter, key, clustering, viewKey: decodeClustering(viewKey) }
 }
 
-/** Names (view, base row, view key): what obligations are coalesced by. */
-export function obligationName(view: TableId, key: Uint8Array, clustering: Uint8Array, viewKey: readonly Uint8Array[]): string {
-  return `${view}:${latin1(key)}:${clustering.length}:${latin1(clustering)}:${latin1(encodeClustering(viewKey))}`
-}
-
-function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
+/** Names (view, view key), and with it the base row, whose key is in the view's: what obligations are coalesced by. */
+export function obligationName(view: TableId, viewKey: readonly Uint8Array[]): string {
+  return `${view}:${encodeClustering(viewKey).toString("latin1")}`
 }

@@ -7,10 +7,11 @@
 // 3. An owner acknowledges a version when its own record is durable. The acknowledgement counts only while the
 //    obligation still has that version. With the last owner's the obligation is gone and its log segment free.
 // 4. What is not acknowledged in time, was refused, or could not be sent, is built and sent again; for an owner that is
-//    down: when it is up.
+//    down: when it is up. When ownership changes, new owners are owed everything that is still open.
 //
 // INVARIANT: an obligation is here, or every owner of its view key acknowledged a state at least as new as the one it
-// was made for. Order of sending is irrelevant. What it does not do: bound its memory by collapsing to dirty ranges.
+// was made for. INVARIANT: some durable log segment that is held has a record of every obligation here that has a durable
+// record. Order of sending is irrelevant. What it does not do: bound its memory by collapsing to dirty ranges.
 import type { LocalStore, LogPosition, RowView } from "../../data/local-store.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
@@ -23,10 +24,10 @@ import type { Obligation, SharedHold } from "./outbox-obligation.ts"
 import { readRowView } from "./read-row.ts"
 import { TargetQueue } from "./target-queue.ts"
 
-/** How entries reach their owners: see delivery.ts. */
+/** How entries reach their owners: see delivery.ts. What it cannot send now is not acknowledged, and sent again. */
 export interface Delivery {
-  /** Adds the entry to the target's next message. False: nothing can be sent to it now. */
-  send(target: number, version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): boolean
+  /** Adds the entry to the target's next message. */
+  send(target: number, version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void
   /** Applies the entry here; acknowledged as if this node were another, once it is durable. */
   applyHere(version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void
 }
@@ -47,14 +48,17 @@ export interface OutboxOptions {
   readonly delivery: Delivery
 }
 
+type ObligationKey = Pick<ObligationRecord, "base" | "view" | "key" | "clustering" | "viewKey">
+
 export class Outbox {
   readonly #options: OutboxOptions
   readonly #byName = new Map<string, Obligation>()
   readonly #byVersion = new Map<number, Obligation>()
   #lastVersion = 0
   readonly #holds = new Map<number, SharedHold>()
-  /** Added in this turn: they wait for one sync together. */
+  /** Added in this turn, with their records' holds: they wait for one sync together. */
   #arriving: Obligation[] = []
+  #arrivingHolds: SharedHold[] = []
   #arrivingPosition: LogPosition | null = null
   #ready: Obligation[] = []
   #pumping = false
@@ -87,15 +91,15 @@ export class Outbox {
   add(bytes: Uint8Array, position: LogPosition): void {
     const record = decodeObligation(bytes)
     const obligation = this.#upsert(record, record.selfWritten)
-    this.#takeHold(obligation, position)
     if (this.#arriving.length === 0) this.#options.clock.atTurnEnd(() => this.#awaitDurable())
     this.#arriving.push(obligation)
+    this.#arrivingHolds.push(this.#takeHold(position))
     obligation.arriving++
     this.#arrivingPosition = position
   }
 
   /** An obligation of the view builder: in memory only, since an unfinished build starts again. `onDone` when it is discharged. */
-  addBuilt(fields: Pick<ObligationRecord, "base" | "view" | "key" | "clustering" | "viewKey">, onDone: () => void): void {
+  addBuilt(fields: ObligationKey, onDone: () => void): void {
     const obligation = this.#upsert(fields, false)
     const before = obligation.onDone
     obligation.onDone = before === null ? onDone : () => { before(); onDone() }
@@ -112,12 +116,12 @@ export class Outbox {
     if (obligation.targets.size === 0) this.#discharge(obligation)
   }
 
-  /** `target` refused the entry: it is built again. */
+  /** `target` refused the entry: it is built again in a while, when this node has learnt what the target knows. */
   refused(target: number, version: number): void {
     const queue = this.#queue(target)
     queue.landed(version)
     const obligation = this.#byVersion.get(version)
-    if (obligation !== undefined) queue.wait(obligation)
+    if (obligation !== undefined) queue.waitLonger(obligation)
   }
 
   /** A target is up (again). */
@@ -125,10 +129,40 @@ export class Outbox {
     this.#pumpSoon()
   }
 
-  #upsert(fields: Pick<ObligationRecord, "base" | "view" | "key" | "clustering" | "viewKey">, selfWritten: boolean): Obligation {
-    const name = obligationName(fields.view, fields.key, fields.clustering, fields.viewKey)
+  /**
+   * The metadata has changed. New owners of a view key are owed what is open, who owns it no more is owed nothing, and
+   * nothing is owed to views that are dropped (views.md, section 8). Called before anything is sent under the new epoch.
+   */
+  metadataChanged(next: Snapshot, previous: Snapshot): void {
+    if (next.schema === previous.schema && haveEqualOwners(next, previous)) return
+    for (const obligation of this.#byName.values()) {
+      const view = next.schema.tableById(obligation.view)
+      if (view === null) this.#discharge(obligation)
+      else if (obligation.targets !== null) this.#correctTargets(obligation, view, next)
+    }
+    for (const target of this.#queues.keys()) if (!next.nodes.has(target)) this.#queues.delete(target)
+  }
+
+  #correctTargets(obligation: Obligation, view: TableSchema, snapshot: Snapshot): void {
+    const { token, owners } = obligation
+    const targets = obligation.targets as Set<number>
+    assert(token !== null, "what has targets has a token")
+    const { write } = snapshot.placement(view.keyspace, token.high, token.low)
+    for (const target of targets) if (!write.includes(target)) targets.delete(target)
+    for (const owner of write) {
+      if (owners.includes(owner)) continue
+      targets.add(owner)
+      this.#queue(owner).wait(obligation)
+    }
+    obligation.owners = write
+    if (targets.size === 0) this.#discharge(obligation)
+    else this.#pumpSoon()
+  }
+
+  #upsert(fields: ObligationKey, selfWritten: boolean): Obligation {
+    const name = obligationName(fields.view, fields.viewKey)
     const known = this.#byName.get(name)
-    const version = ++this.#lastVersion
+    const version = this.#nextVersion()
     if (known !== undefined) {
       this.#byVersion.delete(known.version)
       known.version = version
@@ -138,24 +172,29 @@ export class Outbox {
       return known
     }
     const { base, view, key, clustering, viewKey } = fields
-    const obligation: Obligation = { name, base, view, key, clustering, viewKey, version, targets: null, selfWritten, arriving: 0, hold: null, onDone: null }
+    const obligation: Obligation = {
+      name, base, view, key, clustering, viewKey, version, token: null, owners: [], targets: null, selfWritten, arriving: 0, hold: null, onDone: null,
+    }
     this.#byName.set(name, obligation)
     this.#byVersion.set(version, obligation)
     return obligation
   }
 
-  /** Holds the segment of the newest record, which says everything that the older ones said: the row and the key to be told. */
-  #takeHold(obligation: Obligation, position: LogPosition): void {
-    const old = obligation.hold
-    if (old !== null && old.segment === position.segment) return
+  /** 32 bits, as messages carry it: after four billion it begins again and passes over those in use. */
+  #nextVersion(): number {
+    do this.#lastVersion = (this.#lastVersion + 1) >>> 0
+    while (this.#byVersion.has(this.#lastVersion))
+    return this.#lastVersion
+  }
+
+  #takeHold(position: LogPosition): SharedHold {
     let hold = this.#holds.get(position.segment)
     if (hold === undefined) {
       hold = { segment: position.segment, hold: this.#options.store().hold(position), users: 0 }
       this.#holds.set(position.segment, hold)
     }
     hold.users++
-    obligation.hold = hold
-    if (old !== null) this.#releaseHold(old)
+    return hold
   }
 
   #releaseHold(hold: SharedHold): void {
@@ -166,13 +205,25 @@ export class Outbox {
 
   #awaitDurable(): void {
     const arrived = this.#arriving
+    const holds = this.#arrivingHolds
     const position = this.#arrivingPosition
     this.#arriving = []
+    this.#arrivingHolds = []
     assert(position !== null, "obligations arrived with a position")
     this.#options.store().onDurable(position, () => {
-      for (const obligation of arrived) obligation.arriving--
+      for (let index = 0; index < arrived.length; index++) this.#durable(arrived[index] as Obligation, holds[index] as SharedHold)
       this.#makeReady(arrived)
     })
+  }
+
+  /** A durable record says all that older ones said, the row and the key to be told: only now are they let go. */
+  #durable(obligation: Obligation, hold: SharedHold): void {
+    obligation.arriving--
+    const old = obligation.hold
+    const isOpen = this.#byName.get(obligation.name) === obligation
+    if (isOpen) obligation.hold = hold
+    else this.#releaseHold(hold)
+    if (isOpen && old !== null) this.#releaseHold(old)
   }
 
   #makeReady(obligations: readonly Obligation[]): void {
@@ -230,8 +281,10 @@ export class Outbox {
       return
     }
     if (obligation.targets === null) {
-      const token = tokenOf(viewPartitionKey(view, obligation.viewKey))
-      obligation.targets = new Set(current().placement(view.keyspace, token.high, token.low).write)
+      obligation.token ??= tokenOf(viewPartitionKey(view, obligation.viewKey))
+      const { high, low } = obligation.token
+      obligation.owners = current().placement(view.keyspace, high, low).write
+      obligation.targets = new Set(obligation.owners)
       if (obligation.selfWritten) obligation.targets.delete(self)
     }
     if (obligation.targets.size === 0) {
@@ -277,7 +330,7 @@ export class Outbox {
 
   #send(obligation: Obligation, version: number, base: TableSchema, view: TableSchema, row: RowView | null, queues: readonly TargetQueue[]): void {
     if (row === null) {
-      // Nothing is known of the row any more: there is nothing to tell.
+      // Nothing is known of the row any more (its table was truncated): there is nothing to tell.
       for (const queue of queues) queue.landed(version)
       this.#discharge(obligation)
       return
@@ -285,10 +338,7 @@ export class Outbox {
     const { self, delivery } = this.#options
     for (const queue of queues) {
       if (queue.target === self) delivery.applyHere(version, base, view, row, obligation.viewKey)
-      else if (!delivery.send(queue.target, version, base, view, row, obligation.viewKey)) {
-        queue.landed(version)
-        queue.wait(obligation)
-      }
+      else delivery.send(queue.target, version, base, view, row, obligation.viewKey)
     }
   }
 
@@ -307,28 +357,22 @@ export class Outbox {
     obligation.onDone?.()
   }
 
-  /** Entries that were not acknowledged in time wait for their owner again. */
+  /** Entries that were not acknowledged in time, or were refused, wait for their owner again. */
   #sweep(): void {
     const beforeMs = this.#options.clock.monotonicMs() - RESEND_AFTER_MS
     for (const queue of this.#queues.values()) {
+      queue.readmit()
       for (const version of queue.expire(beforeMs)) {
         const obligation = this.#byVersion.get(version)
         if (obligation?.targets?.has(queue.target) === true) queue.wait(obligation)
       }
     }
-    this.#retarget()
     this.#pumpSoon()
   }
+}
 
-  /** Ownership may have changed: what waits for a node that is no member any more is resolved again. */
-  #retarget(): void {
-    const nodes = this.#options.current().nodes
-    for (const [target, queue] of this.#queues) {
-      if (nodes.has(target)) continue
-      const waiting = queue.takeAll()
-      for (const obligation of waiting) obligation.targets = null
-      this.#queues.delete(target)
-      this.#makeReady(waiting)
-    }
-  }
+/** Every keyspace of both has the same owners everywhere: placements say when they changed last. */
+function haveEqualOwners(next: Snapshot, previous: Snapshot): boolean {
+  for (const name of next.schema.keyspaces.keys()) if (next.placement(name, 0, 0).since !== previous.placement(name, 0, 0).since) return false
+  return true
 }

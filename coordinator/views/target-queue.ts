@@ -6,6 +6,8 @@ export class TargetQueue {
   readonly target: number
   readonly #window: number
   readonly #waiting = new Set<Obligation>()
+  /** Refused: they wait from the next `readmit` on. */
+  readonly #refused = new Set<Obligation>()
   /** Version to the time it was sent, oldest first. */
   readonly #inFlight = new Map<number, number>()
 
@@ -25,6 +27,14 @@ export class TargetQueue {
     this.#waiting.add(obligation)
   }
 
+  waitLonger(obligation: Obligation): void {
+    this.#refused.add(obligation)
+  }
+  readmit(): void {
+    for (const obligation of this.#refused) this.#waiting.add(obligation)
+    this.#refused.clear()
+  }
+
   /** The one that waits longest; null when none does. */
   take(): Obligation | null {
     for (const obligation of this.#waiting) {
@@ -34,14 +44,9 @@ export class TargetQueue {
     return null
   }
 
-  takeAll(): Obligation[] {
-    const all = [...this.#waiting]
-    this.#waiting.clear()
-    return all
-  }
-
   forget(obligation: Obligation): void {
     this.#waiting.delete(obligation)
+    this.#refused.delete(obligation)
   }
 
   sent(version: number, nowMs: number): void {

@@ -27,16 +27,19 @@ export class ViewManager {
   readonly derive: Derive
   readonly #outbox: Outbox
   readonly #builder: ViewBuilder
+  readonly #options: ViewManagerOptions
+  #unsubscribe: (() => void) | null = null
   /** Found in the log before the store was open. */
   readonly #replayed: { readonly bytes: Uint8Array; readonly position: LogPosition }[] = []
   #open = false
 
   constructor(options: ViewManagerOptions) {
+    this.#options = options
     const { self, router, metadata, liveness, clock, store, log } = options
     const current = metadata.current.bind(metadata)
     this.derive = createDerive(self, current, new ObligationCounter(options.incarnation))
     const messenger = new ViewMessenger({
-      router, store, metadata, clock,
+      incarnation: options.incarnation, router, store, metadata, clock, log,
       acknowledged: (target, version) => this.#outbox.acknowledged(target, version),
       refused: (target, version) => this.#outbox.refused(target, version),
     })
@@ -58,9 +61,12 @@ export class ViewManager {
 
   /** REQUIRES: the store is open. */
   start(): void {
+    const { metadata, store } = this.#options
     this.#open = true
     for (const { bytes, position } of this.#replayed) this.#outbox.add(bytes, position)
     this.#replayed.length = 0
+    store().obligationsTaken()
+    this.#unsubscribe = metadata.subscribe((next, previous) => this.#outbox.metadataChanged(next, previous))
     this.#outbox.start()
     this.#builder.start()
   }
@@ -70,6 +76,7 @@ export class ViewManager {
   }
 
   stop(): void {
+    this.#unsubscribe?.()
     this.#builder.stop()
     this.#outbox.stop()
   }
