@@ -17,6 +17,7 @@ import { ResponseWriter } from "../../coordinator/read-response.ts"
 import type { Buffer } from "../../runtime/pure.ts"
 import { type Simulation, type SimulationOptions, createSimulation } from "../../runtime/simulated/simulation.ts"
 import { systemKeyspaces } from "../../node/system-tables/system-keyspaces.ts"
+import type { StoreOptions } from "../../storage/store-options.ts"
 import { MemoryStore } from "./memory-store.ts"
 import { SimulatedClient } from "./simulated-client.ts"
 import { SimulatedMetadataLog } from "./simulated-metadata.ts"
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   readonly simulation?: SimulationOptions
   /** Objects in memory instead of the engine on a simulated disk; they outlive a kill. */
   readonly inMemory?: boolean
+  /** Small segments, say, so that something happens. */
+  readonly storeOptions?: Partial<StoreOptions>
   /** What differs from a node of datacenter1 on a rack of its own. */
   readonly describe?: (node: number) => Partial<NodeDescriptor>
 }
@@ -40,9 +43,11 @@ export class SimulatedCluster {
   readonly log: SimulatedMetadataLog
   readonly #nodes = new Map<number, SimulatedNode>()
   readonly #memory: Map<number, MemoryStore> | null
+  readonly #storeOptions: Partial<StoreOptions>
 
   constructor(options: ClusterOptions) {
     this.#memory = options.inMemory === true ? new Map() : null
+    this.#storeOptions = options.storeOptions ?? {}
     this.simulation = createSimulation(options.seed, options.simulation ?? {})
     this.log = new SimulatedMetadataLog("simulated", systemKeyspaces())
     const descriptors: NodeDescriptor[] = []

@@ -1,4 +1,4 @@
-// Views on three simulated nodes while links fall away and processes are killed. When all is well again and everybody has
+// Views on three simulated nodes while links fall away, processes are killed and machines lose their power. When all is well again and everybody has
 // what was written, every view row equals the query recomputed from the base.
 import { describe, expect, test } from "vitest"
 import { CONSISTENCY, RequestError } from "../../cql/errors.ts"
@@ -161,7 +161,9 @@ forSeeds("views under faults", "cluster-tests/simulated/views.test.ts", 4, async
       else if (kind === 1) cluster.heal()
       else if (kind === 2) hub.conditions = { delayMinMs: 0.1, delayMaxMs: own.below(2) * 100 + 0.5, dropRate: own.below(2) * 0.1, duplicateRate: own.below(2) * 0.1 }
       else if (cluster.isRunning(node)) {
-        cluster.kill(node)
+        // Without power a node forgets what it acknowledged and had not synced; it may not have told a view of it.
+        if (own.below(2) === 0) cluster.kill(node)
+        else cluster.powerLoss(node)
         await clock.sleep(own.float() * 2000)
         await cluster.startNode(node)
       }
@@ -176,5 +178,5 @@ forSeeds("views under faults", "cluster-tests/simulated/views.test.ts", 4, async
   await cluster.sleep(10_000)
   for (const node of NODES) expect(cluster.node(node).views.pending, `node ${node} owes nobody a view entry`).toBe(0)
   await expectViewsToBeRight(cluster)
-  expect(acknowledged).toBeGreaterThan(20)
+  expect(acknowledged).toBeGreaterThan(5)
 })
