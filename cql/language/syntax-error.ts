@@ -26,13 +26,13 @@ const TOKENS_BEFORE = 10
 
 function snippet(tokens: Tokens, index: number, token: string): string {
   let first = index
-  let count = 0
-  while (first > 0 && count < TOKENS_BEFORE) {
-    const hasGap = (tokens.starts[first] as number) > (tokens.ends[first - 1] as number)
-    count += hasGap ? 2 : 1
-    if (count <= TOKENS_BEFORE) first--
+  let from = tokens.starts[index] as number
+  for (let count = 0; first > 0 && count < TOKENS_BEFORE; count++) {
+    const previousEnd = tokens.ends[first - 1] as number
+    // White space first, then the token before it.
+    if (from > previousEnd) from = previousEnd
+    else from = tokens.starts[--first] as number
   }
-  const from = tokens.starts[first] as number
   const start = tokens.starts[index] as number
   const end = tokens.ends[index] as number
   const before = tokens.source.slice(from, start).replaceAll("\n", "")

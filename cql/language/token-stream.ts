@@ -128,8 +128,7 @@ export class TokenStream {
   expectEnd(): void {
     while (this.takeSymbol(";"));
     if (this.kind() === TOKEN.end) return
-    const isLast = this.kind(1) === TOKEN.end
-    throw this.#error((token) => (isLast ? `extraneous input '${token}' expecting EOF` : `missing EOF at '${token}'`))
+    throw this.mismatch("EOF", false)
   }
 
   /** None of the ways in which a rule goes on fits the current token. */
