@@ -24,9 +24,11 @@ export class PartitionMerge {
   /** Disjoint, in clustering order, stronger than `deletion`. */
   tombstones: readonly RangeTombstone[] = NO_TOMBSTONES
   #table: TableSchema | null = null
-  /** Newest first. The sources that still have rows are [0, #live). */
-  readonly #sources: PartitionSource[] = []
-  readonly #all: PartitionSource[] = []
+  /** All sources are [0, #allCount) and those that still have rows [0, #count), both newest first. The arrays never shrink: emptying one costs more than a read. */
+  readonly #all: (PartitionSource | null)[] = []
+  #allCount = 0
+  readonly #sources: (PartitionSource | null)[] = []
+  #count = 0
   #started = false
   #slices: readonly ClusteringSlice[] = EVERY_ROW
   #reversed = false
@@ -36,16 +38,16 @@ export class PartitionMerge {
   /** Starts on a partition; then add its sources, newest first, then `begin`. */
   open(table: TableSchema): void {
     this.#table = table
-    this.#all.length = 0
-    this.#sources.length = 0
+    this.#allCount = 0
+    this.#count = 0
     this.deletion = null
     this.tombstones = NO_TOMBSTONES
   }
   add(source: PartitionSource): void {
-    this.#all.push(source)
+    this.#all[this.#allCount++] = source
   }
   get isEmpty(): boolean {
-    return this.#all.length === 0
+    return this.#allCount === 0
   }
 
   /** Reads deletions and range tombstones. */
@@ -55,7 +57,8 @@ export class PartitionMerge {
     this.#reversed = reversed
     this.#started = false
     let tombstones: RangeTombstone[] | null = null
-    for (const source of this.#all) {
+    for (let index = 0; index < this.#allCount; index++) {
+      const source = this.#all[index] as PartitionSource
       this.deletion = strongerDeletion(this.deletion, source.deletion)
       if (!source.hasRangeTombstones) continue
       tombstones ??= []
@@ -68,19 +71,17 @@ export class PartitionMerge {
   static(): boolean {
     const fragments = this.#fragments
     fragments.clear()
-    for (const source of this.#all) source.addStatic(fragments)
+    for (let index = 0; index < this.#allCount; index++) (this.#all[index] as PartitionSource).addStatic(fragments)
     return fragments.count > 0 && this.#emit(this.deletion)
   }
 
   /** Makes the next row the current one; false at the end. Rows of which nothing is left are passed over. */
   next(): boolean {
     if (!this.#started) this.#start()
-    const sources = this.#sources
-    for (;;) {
-      const count = sources.length
-      if (count === 0) return false
-      if (count === 1 ? this.#onlySource(sources[0] as PartitionSource) : this.#mergeNext()) return true
+    while (this.#count > 0) {
+      if (this.#count === 1 ? this.#onlySource(this.#sources[0] as PartitionSource) : this.#mergeNext()) return true
     }
+    return false
   }
 
   /** The deletion of partition or range that covers a clustering. */
@@ -91,16 +92,22 @@ export class PartitionMerge {
   }
 
   close(): void {
-    for (const source of this.#all) source.close()
-    this.#all.length = 0
-    this.#sources.length = 0
+    for (let index = 0; index < this.#allCount; index++) {
+      ;(this.#all[index] as PartitionSource).close()
+      // A merge that waits for its next use must not keep a flushed memtable alive.
+      this.#all[index] = null
+      this.#sources[index] = null
+    }
+    this.#allCount = 0
+    this.#count = 0
   }
 
   #start(): void {
     this.#started = true
-    for (const source of this.#all) {
+    for (let index = 0; index < this.#allCount; index++) {
+      const source = this.#all[index] as PartitionSource
       source.openRows(this.#slices, this.#reversed)
-      if (source.nextRow()) this.#sources.push(source)
+      if (source.nextRow()) this.#sources[this.#count++] = source
     }
   }
 
@@ -127,7 +134,7 @@ export class PartitionMerge {
     const compare = (this.#table as TableSchema).compareClustering
     let first = sources[0] as PartitionSource
     const sign = this.#reversed ? -1 : 1
-    for (let index = 1; index < sources.length; index++) {
+    for (let index = 1; index < this.#count; index++) {
       const source = sources[index] as PartitionSource
       if (sign * compareRows(source, first, compare) < 0) first = source
     }
@@ -135,23 +142,24 @@ export class PartitionMerge {
     fragments.clear()
     const { bytes, at } = first
     const covering = this.covering(bytes, clusteringStart(at), clusteringEnd(bytes, at))
-    this.#taken.length = 0
-    for (let index = 0; index < sources.length; index++) {
+    let taken = 0
+    for (let index = 0; index < this.#count; index++) {
       const source = sources[index] as PartitionSource
       if (source !== first && compareRows(source, first, compare) !== 0) continue
       source.addRow(fragments)
-      this.#taken.push(index)
+      this.#taken[taken++] = index
     }
     const found = this.#emit(covering)
-    for (let index = this.#taken.length - 1; index >= 0; index--) this.#advance(this.#taken[index] as number)
+    while (taken > 0) this.#advance(this.#taken[--taken] as number)
     return found
   }
   readonly #taken: number[] = []
 
-  /** Moves a source on. What it gave stays valid: slabs do not move, and blocks are kept until `close`. */
+  /** Moves a source on. What it gave stays valid: slabs do not move, and a block that the cache lets go is kept by whoever holds its bytes. */
   #advance(index: number): void {
-    const source = this.#sources[index] as PartitionSource
-    if (!source.nextRow()) this.#sources.splice(index, 1)
+    if ((this.#sources[index] as PartitionSource).nextRow()) return
+    this.#sources.copyWithin(index, index + 1, this.#count)
+    this.#count--
   }
 
   /** Makes the fragments, less what `covering` deletes, the current row; false when nothing is left. */

@@ -84,7 +84,8 @@ export class TableFiles {
   /** Called when the log gets a new segment: too many, and the tables that the oldest one waits for are flushed. */
   shortenLog(): void {
     const { log, options, tables } = this.#state
-    if (this.#isClosed || log.segmentCount * options.commitlogSegmentBytes <= options.commitlogTotalBytes) return
+    // Flushes that are on their way shorten it already: more of them, each of a little memtable, would only fall behind.
+    if (this.#isClosed || this.#queue.length > 0 || log.segmentCount * options.commitlogSegmentBytes <= options.commitlogTotalBytes) return
     const oldest = Math.min(...[...tables.values()].map((table) => table.active.firstSegment))
     for (const table of tables.values()) if (table.active.firstSegment === oldest && !table.active.isEmpty) this.#flushQuietly(table)
   }
@@ -160,6 +161,7 @@ export class TableFiles {
         this.#isFlushing = false
         this.#wake()
         this.#flushNext()
+        this.shortenLog()
         this.#compact(task.table)
       } catch (error) {
         task.done.reject(error)

@@ -1,0 +1,342 @@
+import { expect, test } from "vitest"
+import { DiskError } from "../runtime/disk.ts"
+import type { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
+import { type Simulation, createSimulation } from "../runtime/simulated/simulation.ts"
+import type { StoreEvents } from "../data/local-store.ts"
+import { CHUNK_HEADER_BYTES, SEGMENT_HEADER_BYTES, chunkEnd, segmentName } from "./commit-log-format.ts"
+import { CorruptFileError, UnknownTableError } from "./errors.ts"
+import { run as compact } from "./jobs/compact.ts"
+import { run as flush } from "./jobs/flush.ts"
+import { openStore } from "./open-store.ts"
+import type { StoreOptions } from "./store-options.ts"
+import type { Store } from "./store.ts"
+import { TextSink, commandOf, mutationOf, simplePut, testTable } from "./testing.ts"
+
+const TABLE = testTable()
+const LOG = "data/commitlog"
+
+class Machine {
+  readonly simulation: Simulation = createSimulation(1, { bodies: { flush, compact } })
+  readonly failures: Error[] = []
+
+  get disk(): SimulatedDisk {
+    return this.simulation.disk(1)
+  }
+  async settle<T>(promise: Promise<T>): Promise<T> {
+    let done = false
+    const settled = promise.finally(() => {
+      done = true
+    })
+    settled.catch(() => undefined)
+    await this.simulation.run(() => done)
+    return settled
+  }
+  open(options: Partial<StoreOptions> = {}, events: Partial<StoreEvents> = {}): Promise<Store> {
+    const { disk, clock, jobs } = this.simulation.start(1)
+    return this.settle(
+      openStore({
+        disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [TABLE], ...options },
+        events: { obligation: () => undefined, failed: (error) => this.failures.push(error), ...events },
+      }),
+    )
+  }
+  kill(): void {
+    this.simulation.kill(1)
+  }
+  /** Lets simulated time pass. */
+  async pass(milliseconds: number): Promise<void> {
+    await this.simulation.run(this.simulation.scheduler.nowMicros / 1000 + milliseconds)
+  }
+  /** Replaces a file. */
+  write(path: string, bytes: Uint8Array): void {
+    const file = this.disk.appendFile(path, { truncateTo: 0 })
+    file.write(bytes)
+    file.close()
+  }
+}
+
+function values(store: Store, key = "k"): string[] {
+  const sink = new TextSink()
+  void store.read(commandOf({ table: TABLE, key }), sink)
+  return sink.lines.filter((line) => line.includes("=")).map((line) => line.trim())
+}
+
+/** A store with ten chunks of one record each in its log, killed. */
+async function tenChunks(machine: Machine): Promise<Buffer> {
+  const store = await machine.open()
+  for (let number = 1; number <= 10; number++) {
+    store.apply(simplePut("k", number, number, `v${number}`), "client", null)
+    store.writeOut()
+  }
+  machine.kill()
+  return Buffer.from(machine.disk.contents(`${LOG}/${segmentName(1)}`))
+}
+
+/** Where the chunks of a segment start, and its end. */
+function chunkStarts(bytes: Buffer, segment: number): number[] {
+  const starts = [SEGMENT_HEADER_BYTES]
+  for (let end = chunkEnd(bytes, SEGMENT_HEADER_BYTES, segment); end !== 0; end = chunkEnd(bytes, end, segment)) starts.push(end)
+  return starts
+}
+
+test("a log that ends anywhere is cut behind its last whole chunk, and written on", async () => {
+  const whole = await tenChunks(new Machine())
+  const starts = chunkStarts(whole, 1)
+  expect(starts.length).toBe(11)
+  for (let length = 0; length <= whole.length; length += 7) {
+    const machine = new Machine()
+    await tenChunks(machine)
+    machine.write(`${LOG}/${segmentName(1)}`, whole.subarray(0, length))
+    const expected = starts.filter((start) => start <= length).length - 1
+    let store = await machine.open()
+    expect(values(store).length, `${length} bytes`).toBe(Math.max(expected, 0))
+    store.apply(simplePut("k", 100, 1, "more"), "client", null)
+    await machine.settle(store.close())
+    machine.kill()
+    store = await machine.open()
+    expect(values(store).length, `${length} bytes, again`).toBe(Math.max(expected, 0) + 1)
+    await machine.settle(store.close())
+  }
+})
+
+test("a damaged chunk in front of one that knows it was synced is corruption, with file and offset", async () => {
+  const machine = new Machine()
+  let store = await machine.open()
+  for (let number = 1; number <= 6; number++) {
+    const position = store.apply(simplePut("k", number, number, `v${number}`), "client", null)
+    if (position instanceof Promise) throw new Error("the write waits")
+    store.writeOut()
+    if (number === 4) await machine.settle(new Promise<void>((resolve) => store.onDurable(position, resolve)))
+  }
+  machine.kill()
+  const path = `${LOG}/${segmentName(1)}`
+  const whole = Buffer.from(machine.disk.contents(path))
+  const starts = chunkStarts(whole, 1)
+  for (let at = SEGMENT_HEADER_BYTES; at < whole.length; at += 11) {
+    machine.write(path, whole)
+    machine.disk.corrupt(path, at)
+    const chunk = starts.findLast((start) => start <= at) as number
+    const opening = machine.open()
+    if (starts.indexOf(chunk) < 4) {
+      const error: unknown = await opening.then(() => null, (thrown: unknown) => thrown)
+      expect(error, `offset ${at}`).toBeInstanceOf(CorruptFileError)
+      expect((error as CorruptFileError).path).toBe(path)
+      expect((error as CorruptFileError).offset).toBe(chunk)
+    } else {
+      // Behind the last place that is known to be synced it is a torn end.
+      store = await opening
+      expect(values(store).length).toBe(starts.indexOf(chunk))
+      await machine.settle(store.close())
+      for (const name of machine.disk.list(LOG)) if (name !== segmentName(1)) machine.disk.remove(`${LOG}/${name}`)
+    }
+    machine.kill()
+  }
+})
+
+test("a segment that lost its end is noticed by the next one", async () => {
+  const machine = new Machine()
+  let store = await machine.open({ commitlogSegmentBytes: 600 })
+  for (let number = 1; number <= 12; number++) {
+    store.apply(simplePut("k", number, number, `v${number}`), "client", null)
+    store.writeOut()
+  }
+  machine.kill()
+  expect(machine.disk.list(LOG).length).toBeGreaterThan(1)
+  const first = Buffer.from(machine.disk.contents(`${LOG}/${segmentName(1)}`))
+  const starts = chunkStarts(first, 1)
+  machine.write(`${LOG}/${segmentName(1)}`, first.subarray(0, starts.at(-2)))
+  store = await machine.open({ commitlogSegmentBytes: 600 })
+  expect(values(store).length).toBe(starts.length - 2)
+  expect(machine.disk.list(LOG)).toEqual([segmentName(1)])
+  await machine.settle(store.close())
+})
+
+test("a newer version of the log is refused by name", async () => {
+  const machine = new Machine()
+  const bytes = await tenChunks(machine)
+  bytes[4] = 2
+  const { crc32 } = await import("../runtime/pure.ts")
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, 20)), 20)
+  machine.write(`${LOG}/${segmentName(1)}`, bytes)
+  await expect(machine.open()).rejects.toThrow("expected commit log version 1, found 2")
+})
+
+test("records of dropped tables are passed over, of unknown ones refused", async () => {
+  const machine = new Machine()
+  const other = testTable({ id: 1001 })
+  let store = await machine.open({ tables: [TABLE, other] })
+  store.apply(mutationOf({ key: "k", table: other, rows: [{ clustering: 1, timestamp: 1, marker: true }] }), "client", null)
+  store.apply(simplePut("k", 1, 1, "v"), "client", null)
+  store.writeOut()
+  machine.kill()
+  await expect(machine.open({ tables: [TABLE], nextTableId: 1001 })).rejects.toThrow(UnknownTableError)
+  machine.kill()
+  store = await machine.open({ tables: [TABLE], nextTableId: 1002 })
+  expect(values(store)).toEqual(["1 marker@1 3=v@1"])
+  await machine.settle(store.close())
+})
+
+test("a table dropped while the store runs is known to have been, whatever the caller says later", async () => {
+  const machine = new Machine()
+  const other = testTable({ id: 1001 })
+  let store = await machine.open({ tables: [TABLE, other] })
+  store.apply(mutationOf({ key: "k", table: other, rows: [{ clustering: 1, timestamp: 1, marker: true }] }), "client", null)
+  await machine.settle(store.flush())
+  store.apply(mutationOf({ key: "k", table: other, rows: [{ clustering: 2, timestamp: 1, marker: true }] }), "client", null)
+  store.setTables([TABLE])
+  expect(() => store.apply(mutationOf({ key: "k", table: other, rows: [{ clustering: 3, timestamp: 1, marker: true }] }), "client", null)).toThrow(UnknownTableError)
+  await machine.pass(100)
+  expect(machine.disk.exists("data/tables/1001")).toBe(false)
+  machine.kill()
+  store = await machine.open({ tables: [TABLE], nextTableId: 1001 })
+  await machine.settle(store.close())
+})
+
+test("whoever waits for durability is called in order, by syncs at least 2 ms apart, and only when it is true", async () => {
+  const machine = new Machine()
+  const store = await machine.open()
+  const called: number[] = []
+  const syncs: number[] = []
+  machine.disk.onOperation = ({ kind, path }) => {
+    if (kind === "sync" && path.startsWith(LOG)) syncs.push(machine.simulation.scheduler.nowMicros)
+  }
+  for (let number = 0; number < 20; number++) {
+    const position = store.apply(simplePut("k", number, 1, "v"), "client", null)
+    if (position instanceof Promise) throw new Error("the write waits")
+    store.onDurable(position, () => called.push(number))
+    expect(called).not.toContain(number)
+    await machine.pass(0.5)
+  }
+  await machine.pass(20)
+  expect(called).toEqual([...Array(20).keys()])
+  expect(syncs.length).toBeGreaterThan(2)
+  for (let index = 1; index < syncs.length; index++) expect((syncs[index] as number) - (syncs[index - 1] as number)).toBeGreaterThanOrEqual(2000)
+  machine.disk.onOperation = null
+  await machine.settle(store.close())
+})
+
+test("without anybody waiting the log is synced once per period, and not when nothing was written", async () => {
+  const machine = new Machine()
+  const store = await machine.open({ commitlogSyncPeriodMs: 100 })
+  let syncs = 0
+  machine.disk.onOperation = ({ kind, path }) => {
+    if (kind === "sync" && path.startsWith(LOG)) syncs++
+  }
+  store.apply(simplePut("k", 1, 1, "v"), "client", null)
+  await machine.pass(1000)
+  expect(syncs).toBe(1)
+  store.apply(simplePut("k", 1, 2, "v"), "client", null)
+  await machine.pass(50)
+  expect(syncs).toBe(1)
+  await machine.pass(100)
+  expect(syncs).toBe(2)
+  machine.disk.onOperation = null
+  await machine.settle(store.close())
+})
+
+test("segments go when what is in them is flushed, but not while they are held", async () => {
+  const machine = new Machine()
+  const store = await machine.open({ commitlogSegmentBytes: 300 })
+  const holds = []
+  for (let number = 1; number <= 12; number++) {
+    const position = store.apply(simplePut("k", number, number, `v${number}`), "client", null)
+    if (position instanceof Promise) throw new Error("the write waits")
+    store.writeOut()
+    if (position.segment === 2) holds.push(store.hold(position))
+  }
+  const before = machine.disk.list(LOG)
+  expect(before.length).toBeGreaterThan(3)
+  await machine.settle(store.flush())
+  expect(machine.disk.list(LOG)).toEqual([segmentName(2), before.at(-1)])
+  for (const hold of holds) {
+    hold.release()
+    hold.release()
+  }
+  store.apply(simplePut("k", 1, 50, "v"), "client", null)
+  await machine.settle(store.flush())
+  expect(machine.disk.list(LOG)).not.toContain(segmentName(2))
+  await machine.settle(store.close())
+})
+
+test("after a failed write nothing is acknowledged any more, and a restart finds what was", async () => {
+  const machine = new Machine()
+  let store = await machine.open()
+  store.apply(simplePut("k", 1, 1, "kept"), "client", null)
+  store.writeOut()
+  machine.disk.failNext("write", "ENOSPC", LOG)
+  store.apply(simplePut("k", 2, 1, "lost"), "client", null)
+  expect(() => store.writeOut()).toThrow("commit log failed in segment 1")
+  expect(() => store.apply(simplePut("k", 3, 1, "refused"), "client", null)).toThrow("commit log failed")
+  await machine.settle(store.close())
+  machine.kill()
+  store = await machine.open()
+  expect(values(store)).toEqual(["1 marker@1 3=kept@1"])
+  await machine.settle(store.close())
+})
+
+test("after a failed sync nobody is told that anything is durable", async () => {
+  const machine = new Machine()
+  const store = await machine.open()
+  machine.disk.failNext("sync", "EIO", LOG)
+  const position = store.apply(simplePut("k", 1, 1, "v"), "client", null)
+  if (position instanceof Promise) throw new Error("the write waits")
+  let told = false
+  store.onDurable(position, () => {
+    told = true
+  })
+  await machine.pass(100)
+  expect(told).toBe(false)
+  expect(() => store.apply(simplePut("k", 2, 1, "v"), "client", null)).toThrow("commit log failed")
+  await machine.settle(store.close())
+})
+
+test("a flush that fails is reported and tried again, and writes wait while memtables are overfull", async () => {
+  const machine = new Machine()
+  const store = await machine.open({ memtableSpaceBytes: 100_000, commitlogSegmentBytes: 1 << 20 })
+  for (let count = 0; count < 3; count++) machine.disk.failNext("write", "ENOSPC", "tables")
+  let number = 0
+  let waiting: Promise<unknown> | null = null
+  while (waiting === null && number < 10_000) {
+    const result = store.apply(simplePut(`k${number}`, number, 1, "v".repeat(100)), "client", null)
+    number++
+    if (result instanceof Promise) waiting = result
+    else if (number % 50 === 0) await machine.pass(1)
+  }
+  expect(waiting).not.toBeNull()
+  await machine.settle(waiting as Promise<unknown>)
+  expect(machine.failures[0]).toBeInstanceOf(DiskError)
+  expect(machine.failures.length).toBe(3)
+  const sink = new TextSink()
+  await store.read(commandOf({ table: TABLE }), sink)
+  expect(sink.lines.filter((line) => line.includes("=")).length).toBe(number)
+  await machine.settle(store.close())
+})
+
+test("tables that keep the log from becoming shorter are flushed", async () => {
+  const machine = new Machine()
+  const quiet = testTable({ id: 1001 })
+  const store = await machine.open({ tables: [TABLE, quiet], commitlogSegmentBytes: 2000, commitlogTotalBytes: 20_000 })
+  store.apply(mutationOf({ key: "k", table: quiet, rows: [{ clustering: 1, timestamp: 1, marker: true }] }), "client", null)
+  for (let number = 0; number < 2000; number++) {
+    store.apply(simplePut("k", number % 10, number, "v".repeat(50)), "client", null)
+    store.writeOut()
+    await machine.pass(1)
+  }
+  await machine.pass(1000)
+  expect(machine.disk.list(LOG).length).toBeLessThanOrEqual(13)
+  expect(store.stats(1001).sstables).toBe(1)
+  await machine.settle(store.close())
+})
+
+test("the records of a turn are one chunk, written at its end when nobody asked before", async () => {
+  const machine = new Machine()
+  const store = await machine.open()
+  for (let number = 0; number < 5; number++) store.apply(simplePut("k", number, 1, "v"), "client", null)
+  expect(machine.disk.exists(`${LOG}/${segmentName(1)}`)).toBe(true)
+  expect(machine.disk.contents(`${LOG}/${segmentName(1)}`).length).toBe(SEGMENT_HEADER_BYTES)
+  await machine.pass(0.001)
+  const bytes = machine.disk.contents(`${LOG}/${segmentName(1)}`)
+  expect(chunkEnd(Buffer.from(bytes), SEGMENT_HEADER_BYTES, 1)).toBe(bytes.length)
+  expect(bytes.length).toBeGreaterThan(SEGMENT_HEADER_BYTES + CHUNK_HEADER_BYTES)
+  await machine.settle(store.close())
+})
