@@ -16,10 +16,11 @@ import { Hints } from "../coordinator/hints.ts"
 import { MessageRouter, VERB } from "../coordinator/messages.ts"
 import { NodeCoordinator } from "../coordinator/node-coordinator.ts"
 import { StatementExecutor } from "../coordinator/execute.ts"
+import { storedTables } from "../coordinator/schema-follower.ts"
 import type { MetadataState } from "../coordinator/snapshot.ts"
 import { ViewManager } from "../coordinator/views/view-manager.ts"
 import type { LocalStore } from "../data/local-store.ts"
-import type { TableId, TableSchema } from "../data/schema.ts"
+import type { TableId } from "../data/schema.ts"
 import { RealByteListener } from "../runtime/real/real-byte-listener.ts"
 import { RealClock } from "../runtime/real/real-clock.ts"
 import { RealDisk } from "../runtime/real/real-disk.ts"
@@ -35,7 +36,7 @@ import { type Identity, openIdentity } from "./identity.ts"
 import type { Log } from "./log.ts"
 import { type Membership, answerJoins, beginCluster, describeSelf, isFirstSeed, joinCluster } from "./membership.ts"
 import { MetadataService } from "./metadata-service.ts"
-import { readStateFile, writeStateFile } from "./state-file.ts"
+import { makeDurableDirectory, readStateFile, writeStateFile } from "./state-file.ts"
 import { createVirtualTables } from "./system-tables/create-virtual-tables.ts"
 import { systemKeyspaces } from "./system-tables/system-keyspaces.ts"
 
@@ -102,7 +103,7 @@ async function openBase(config: NodeConfig, log: Log): Promise<Base> {
   const random = new RealRandom()
   const disk = new RealDisk()
   const startedMicros = clock.nowMicros()
-  disk.makeDirectory(config.dataDirectory)
+  await makeDurableDirectory(disk, config.dataDirectory)
   const lock = disk.lock(`${config.dataDirectory}/node.lock`)
   const identity = await openIdentity(disk, config.dataDirectory, config.clusterName, random)
   const savedMembership = readStateFile(disk, `${config.dataDirectory}/${STATE_FILE}`) as Membership | null
@@ -122,15 +123,6 @@ async function findMembership(config: NodeConfig, base: Base, log: Log): Promise
     network.joined(membership.self)
   }
   return membership
-}
-
-/** Tables that the store keeps: the user's, and the system's that are not virtual. */
-function storedTables(snapshot: Snapshot): TableSchema[] {
-  const tables: TableSchema[] = []
-  for (const keyspace of snapshot.schema.keyspaces.values()) {
-    for (const table of keyspace.tables.values()) if (table.kind !== "virtual") tables.push(table)
-  }
-  return tables
 }
 
 /** Tables that `next` truncates and `before` did not; tables that are new in `next` have nothing to lose. */
@@ -212,7 +204,7 @@ function peerChanged(parts: Parts, node: number, change: "UP" | "DOWN"): void {
 function settings(config: NodeConfig): [string, string][] {
   return [
     ["cluster_name", config.clusterName], ["listen_address", config.address], ["storage_port", String(config.listenPort)],
-    ["rpc_address", config.address], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
+    ["rpc_address", config.nativeAddress], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
     ["commitlog_sync", "periodic"], ["commitlog_sync_period", `${config.commitlogSyncPeriodMs}ms`],
     ["memtable_heap_space", `${config.memtableSpaceBytes / 1048576}MiB`], ["materialized_views_enabled", "true"],
   ]
@@ -248,9 +240,9 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
   }, log)
   await announceAddresses(config, parts, identity, log)
   await untilPeersSeen(parts)
-  await listener.listen(config.address, config.nativePort, protocol.accept)
+  await listener.listen(config.nativeAddress, config.nativePort, protocol.accept)
   parts.isReady = true
-  log.info(`Starting listening for CQL clients on /${config.address}:${config.nativePort} (unencrypted)...`)
+  log.info(`Starting listening for CQL clients on /${config.nativeAddress}:${config.nativePort} (unencrypted)...`)
   log.info("Startup complete")
 }
 

@@ -46,6 +46,7 @@ function addNode(program: Command): void {
     .option("--data <directory>", "where the node keeps its data", ".belvedere/node1")
     .option("--address <address>", "address for clients and other nodes", "127.0.0.1")
     .option("--broadcast-address <address>", "what others are told; the address unless given")
+    .option("--native-address <address>", "address for clients, or 0.0.0.0 for all; the address unless given")
     .option("--native-port <port>", "client port", integer(1, 65535), DEFAULTS.nativePort)
     .option("--listen-port <port>", "port between nodes", integer(1, 65535), DEFAULTS.listenPort)
     .option("--admin-address <address>", "admin HTTP address", "127.0.0.1")
@@ -67,6 +68,7 @@ interface NodeOptions {
   readonly data: string
   readonly address: string
   readonly broadcastAddress?: string
+  readonly nativeAddress?: string
   readonly nativePort: number
   readonly listenPort: number
   readonly adminAddress: string
@@ -88,6 +90,7 @@ function nodeConfig(options: NodeOptions): NodeConfig {
     dataDirectory: options.data,
     address: options.address,
     broadcastAddress,
+    nativeAddress: options.nativeAddress ?? options.address,
     nativePort: options.nativePort,
     listenPort: options.listenPort,
     adminAddress: options.adminAddress,

@@ -36,9 +36,14 @@ export function describeSelf(config: NodeConfig, hostId: string): NodeDescriptor
   return {
     node: 0, hostId, state: "normal", dataCenter: config.dataCenter, rack: config.rack,
     listenAddress: config.broadcastAddress, listenPort: config.listenPort,
-    nativeAddress: config.broadcastAddress, nativePort: config.nativePort,
+    nativeAddress: advertisedNativeAddress(config), nativePort: config.nativePort,
     releaseVersion: RELEASE_VERSION, tokens: [], epoch: 0,
   }
+}
+
+/** Where others and the drivers find the client port. */
+function advertisedNativeAddress(config: NodeConfig): string {
+  return config.nativeAddress === "0.0.0.0" || config.nativeAddress === config.address ? config.broadcastAddress : config.nativeAddress
 }
 
 export function isFirstSeed(config: NodeConfig): boolean {

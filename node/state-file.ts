@@ -71,6 +71,17 @@ export async function writeStateFile(disk: Disk, directory: string, name: string
   await synced((done) => disk.syncDirectory(directory, done))
 }
 
+/** Makes the directory and its name, and those of the directories above it, durable. */
+export async function makeDurableDirectory(disk: Disk, path: string): Promise<void> {
+  disk.makeDirectory(path)
+  for (let end = path.lastIndexOf("/"); end > 0; end = path.lastIndexOf("/", end - 1)) {
+    const parent = path.slice(0, end)
+    await synced((done) => disk.syncDirectory(parent, done))
+  }
+  const top = path.startsWith("/") ? "/" : "."
+  await synced((done) => disk.syncDirectory(top, done))
+}
+
 function synced(start: (done: DiskDone) => void): Promise<void> {
   return new Promise((resolve, reject) => start((error) => (error === null ? resolve() : reject(error))))
 }
