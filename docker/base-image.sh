@@ -2,11 +2,11 @@
 # Makes a base image for docker/Dockerfile from this machine's own files, where no public image can be pulled: the Node.js
 # that npm installed, its shared libraries, a shell and a few tools. Users build on the public image instead.
 #   docker/base-image.sh [TAG]          default: belvedere-base
-# CONTAINER_CLI: docker or podman (default: whichever is there).
+# CONTAINER_CLI: docker or podman (default: docker when it answers, else podman).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tag=${1:-belvedere-base}
-cli=${CONTAINER_CLI:-$(command -v podman || command -v docker)}
+cli=${CONTAINER_CLI:-$(docker info > /dev/null 2>&1 && echo docker || echo podman)}
 node=$(node -p process.execPath)
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

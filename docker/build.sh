@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds the image from this checkout.
 #   docker/build.sh [--base IMAGE] [--tag NAME]       default: --base node:24-slim --tag belvedere
-# CONTAINER_CLI: docker or podman (default: whichever is there).
+# CONTAINER_CLI: docker or podman (default: docker when it answers, else podman).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 base=node:24-slim tag=belvedere
@@ -12,12 +12,15 @@ while [ $# -gt 0 ]; do
     *) echo "docker/build.sh: unknown option $1" >&2; exit 2 ;;
   esac
 done
-cli=${CONTAINER_CLI:-$(command -v docker || command -v podman)}
+cli=${CONTAINER_CLI:-$(docker info > /dev/null 2>&1 && echo docker || echo podman)}
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
-npm run --silent build
+npm run --silent build >&2
+mkdir "$stage/data"
 cp -R dist package.json package-lock.json LICENSE docker "$stage/"
-(cd "$stage" && npm ci --omit=dev --ignore-scripts --silent)
+# The packages of the image's platform, whatever this machine is.
+(cd "$stage" && npm ci --omit=dev --ignore-scripts --prefer-offline --silent --os=linux --libc=glibc)
 # The image brings its own Node.js: the packages that pin one for npm scripts are left out.
 rm -rf "$stage"/node_modules/node-* "$stage/node_modules/.bin"
-"$cli" build --quiet --build-arg "BASE=$base" --tag "$tag" --file docker/Dockerfile "$stage"
+# Podman keeps the health check only in this format; Docker knows no other.
+BUILDAH_FORMAT=docker "$cli" build --quiet --build-arg "BASE=$base" --tag "$tag" --file docker/Dockerfile "$stage"

@@ -204,7 +204,7 @@ function peerChanged(parts: Parts, node: number, change: "UP" | "DOWN"): void {
 function settings(config: NodeConfig): [string, string][] {
   return [
     ["cluster_name", config.clusterName], ["listen_address", config.address], ["storage_port", String(config.listenPort)],
-    ["rpc_address", config.nativeAddress], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
+    ["rpc_address", config.nativeAddress ?? config.address], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
     ["commitlog_sync", "periodic"], ["commitlog_sync_period", `${config.commitlogSyncPeriodMs}ms`],
     ["memtable_heap_space", `${config.memtableSpaceBytes / 1048576}MiB`], ["materialized_views_enabled", "true"],
   ]
@@ -240,9 +240,10 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
   }, log)
   await announceAddresses(config, parts, identity, log)
   await untilPeersSeen(parts)
-  await listener.listen(config.nativeAddress, config.nativePort, protocol.accept)
+  const nativeAddress = config.nativeAddress ?? config.address
+  await listener.listen(nativeAddress, config.nativePort, protocol.accept)
   parts.isReady = true
-  log.info(`Starting listening for CQL clients on /${config.nativeAddress}:${config.nativePort} (unencrypted)...`)
+  log.info(`Starting listening for CQL clients on /${nativeAddress}:${config.nativePort} (unencrypted)...`)
   log.info("Startup complete")
 }
 

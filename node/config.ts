@@ -10,8 +10,8 @@ export interface NodeConfig {
   readonly address: string
   /** What others are told, when it differs from what is bound (containers). */
   readonly broadcastAddress: string
-  /** What the client port is bound to; 0.0.0.0 for every address. Clients are told the broadcast address for 0.0.0.0 or the address. */
-  readonly nativeAddress: string
+  /** What the client port is bound to when it is not the address; with 0.0.0.0, all there are, clients are told the broadcast address. */
+  readonly nativeAddress?: string
   readonly nativePort: number
   readonly listenPort: number
   /** Admin HTTP binds to loopback, or to `adminAddress`. */

@@ -90,7 +90,7 @@ function nodeConfig(options: NodeOptions): NodeConfig {
     dataDirectory: options.data,
     address: options.address,
     broadcastAddress,
-    nativeAddress: options.nativeAddress ?? options.address,
+    ...(options.nativeAddress === undefined ? {} : { nativeAddress: options.nativeAddress }),
     nativePort: options.nativePort,
     listenPort: options.listenPort,
     adminAddress: options.adminAddress,

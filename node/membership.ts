@@ -43,7 +43,8 @@ export function describeSelf(config: NodeConfig, hostId: string): NodeDescriptor
 
 /** Where others and the drivers find the client port. */
 function advertisedNativeAddress(config: NodeConfig): string {
-  return config.nativeAddress === "0.0.0.0" || config.nativeAddress === config.address ? config.broadcastAddress : config.nativeAddress
+  const own = config.nativeAddress ?? config.address
+  return own === "0.0.0.0" || own === config.address ? config.broadcastAddress : own
 }
 
 export function isFirstSeed(config: NodeConfig): boolean {
