@@ -6,7 +6,7 @@ import { compareToBound, tombstoneTouches } from "../data/range-tombstones.ts"
 import type { ClusteringSlice, ReadCommand } from "../data/read-command.ts"
 import type { TableSchema } from "../data/schema.ts"
 import { compareInt64 } from "../data/timestamp.ts"
-import { rangeContains, unwrap } from "../data/token.ts"
+import { MIN_TOKEN, equalTokens, rangeContains, unwrap } from "../data/token.ts"
 import type { Token, TokenRange } from "../data/topology.ts"
 import { EVERY_ROW, PartitionMerge } from "./partition-merge.ts"
 import { PartitionWalk } from "./partition-walk.ts"
@@ -56,7 +56,8 @@ export class ReadRun {
   }
 
   #rangePart(store: TableStore, command: ReadCommand, part: TokenRange, after: ReadCommand["after"], walk: PartitionWalk, sink: RowSink): void {
-    if (after === null) walk.seek(part.start.high, part.start.low, null, true)
+    // The seam of the ring is before the empty key, whose token it is.
+    if (after === null) walk.seek(part.start.high, part.start.low, null, !equalTokens(part.start, MIN_TOKEN))
     else walk.seek(after.token.high, after.token.low, asBuffer(after.key), after.clustering === null)
     while (!this.#stopped && walk.next()) {
       const { tokenHigh, tokenLow, key } = walk

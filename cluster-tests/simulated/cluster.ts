@@ -156,7 +156,7 @@ export class SimulatedCluster {
   }
   /** As `restart`, without letting time pass. */
   async startNode(node: number): Promise<void> {
-    const opened = await SimulatedNode.open(this.simulation.start(node), this.log, this.#memoryOf(node))
+    const opened = await SimulatedNode.open(this.simulation.start(node), this.log, this.#memoryOf(node), this.#storeOptions)
     this.#nodes.set(node, opened)
   }
 

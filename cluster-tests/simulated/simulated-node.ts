@@ -14,6 +14,7 @@ import type { LocalStore, StoreEvents } from "../../data/local-store.ts"
 import type { SimulatedProcess } from "../../runtime/simulated/simulation.ts"
 import { createVirtualTables } from "../../node/system-tables/create-virtual-tables.ts"
 import { openStore } from "../../storage/open-store.ts"
+import type { StoreOptions } from "../../storage/store-options.ts"
 import type { MemoryStore } from "./memory-store.ts"
 import { SimulatedMetadata, type SimulatedMetadataLog } from "./simulated-metadata.ts"
 
@@ -84,7 +85,7 @@ export class SimulatedNode {
   }
 
   /** Opens the data directory, which may hold what an earlier process wrote; or goes on with `memory`. */
-  static async open(process: SimulatedProcess, log: SimulatedMetadataLog, memory: MemoryStore | null): Promise<SimulatedNode> {
+  static async open(process: SimulatedProcess, log: SimulatedMetadataLog, memory: MemoryStore | null, storeOptions: Partial<StoreOptions>): Promise<SimulatedNode> {
     const { clock, disk, jobs, random, node, incarnation } = process
     const metadata = new SimulatedMetadata(log, node, clock, random.child("metadata"))
     const router = new MessageRouter(process.network, () => metadata.current().epoch)
@@ -100,7 +101,7 @@ export class SimulatedNode {
     if (memory !== null) memory.reopen(events, tables)
     store ??= await openStore({
       disk, clock, jobs, directory: join(`node${node}`, "data"), hostId: hostIdOf(node), clusterName: "simulated",
-      options: { tables, nextTableId: metadata.current().schemaDescriptor.nextTableId }, events,
+      options: { ...storeOptions, tables, nextTableId: metadata.current().schemaDescriptor.nextTableId }, events,
     })
     const opened = new SimulatedNode(process, metadata, router, store, views)
     liveness = opened.liveness

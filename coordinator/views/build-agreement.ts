@@ -88,10 +88,12 @@ export class BuildAgreement {
     const start = { high: reader.int32("start"), low: reader.uint32("start") }
     const range = { start, end: { high: reader.int32("end"), low: reader.uint32("end") } }
     const { from, requestId } = message
-    const schema = this.#options.metadata.current().schema
+    const { schema, viewBuilds } = this.#options.metadata.current()
     const view = schema.tableById(viewId)
     const base = view?.view === null || view?.view === undefined ? null : schema.tableById(view.view.baseTable)
-    if (base === null || this.#built.get(viewId)?.has(nameOf(range)) !== true) {
+    // A node that has built the whole view does not remember the ranges after a restart.
+    const isBuilt = this.#built.get(viewId)?.has(nameOf(range)) === true || viewBuilds.get(viewId)?.get(this.#options.router.self) === "SUCCESS"
+    if (base === null || !isBuilt) {
       this.#answer(from, requestId, null)
       return
     }

@@ -25,7 +25,7 @@ function table(id: number, name: string, columns: readonly ColumnDescriptor[], v
   }
 }
 
-const baseDescriptor = table(
+export const BASE_DESCRIPTOR = table(
   1000, "base",
   [column(0, "p", "partition_key", 0), column(1, "q", "clustering", 0), ...REGULARS.map((name) => column(BASE_ID[name], name, "regular", -1))],
   null,
@@ -38,7 +38,7 @@ export interface ViewDefinition {
 }
 
 /** As CREATE MATERIALIZED VIEW would lay it out. The first key column is the partition key. */
-export function makeView(definition: ViewDefinition): TableSchema {
+export function makeView(definition: ViewDefinition, id = 1001, name = "view"): TableSchema {
   const { keys, select, filters = [] } = definition
   const keyNames: BaseColumn[] = keys.length > 0 ? [...keys, "p", "q"] : ["q", "p"]
   const columns: ColumnDescriptor[] = keyNames.map((name, index) => column(index, name, index === 0 ? "partition_key" : "clustering", index === 0 ? 0 : index - 1))
@@ -59,7 +59,7 @@ export function makeView(definition: ViewDefinition): TableSchema {
     selected, context, virtual, witness,
     filters: filters.map((filter) => ({ column: BASE_ID[filter.column], operator: filter.operator, value: Buffer.from(filter.value).toString("base64") })),
   }
-  return resolveTable(table(1001, "view", columns, view))
+  return resolveTable(table(id, name, columns, view))
 }
 
-export const BASE = resolveTable(baseDescriptor)
+export const BASE = resolveTable(BASE_DESCRIPTOR)
