@@ -1,15 +1,17 @@
-// `npm run bench -- NAME`: runs one workload and prints its figures.
+// `npm run bench -- NAME [options]`: runs one workload and prints its figures. The options are at the top of its file.
+import { benchNode } from "./node.ts"
 import { benchStart } from "./start.ts"
 
-const workloads: Readonly<Record<string, () => Promise<unknown>>> = {
+const workloads: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
+  node: benchNode,
   start: () => benchStart(3),
 }
 
-const name = process.argv[2] ?? ""
+const [name = "", ...args] = process.argv.slice(2)
 const workload = workloads[name]
 if (workload === undefined) {
-  console.error(`usage: npm run bench -- NAME\nworkloads: ${Object.keys(workloads).join(", ")}`)
+  console.error(`usage: npm run bench -- NAME [options]\nworkloads: ${Object.keys(workloads).join(", ")}`)
   process.exitCode = 2
 } else {
-  await workload()
+  await workload(args)
 }

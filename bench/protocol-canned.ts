@@ -63,4 +63,5 @@ const server = createProtocolServer({ handler: new CannedHandler(), atTurnEnd: (
 const listener = new RealByteListener()
 const { port } = await listener.listen("127.0.0.1", Number(values.port), server.accept)
 console.log(JSON.stringify({ port, pid: process.pid }))
+process.once("SIGTERM", () => void listener.stop().then(() => process.exit()))
 if (Number(values.seconds) > 0) setTimeout(() => void listener.stop().then(() => process.exit()), Number(values.seconds) * 1000)
