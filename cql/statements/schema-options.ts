@@ -22,8 +22,6 @@ export interface GivenOptions {
   readonly options: TableOptions
   /** WITH ID = ...; null when it is not given. */
   readonly uuid: string | null
-  /** WITH default_time_to_live = ... is there: views refuse it whatever its value. */
-  readonly timeToLiveGiven: boolean
 }
 
 /** The options of a new table or view. */
@@ -33,7 +31,7 @@ export function newOptions(properties: readonly Property[]): GivenOptions {
   const leveled = options.compaction["class"] === COMPACTION_PACKAGE + "LeveledCompactionStrategy"
   const adapted = leveled && !given.has("bloom_filter_fp_chance") ? { ...options, bloomFilterFpChance: LEVELED_FP_CHANCE } : options
   check(adapted)
-  return { options: adapted, uuid: tableUuid(given), timeToLiveGiven: given.has("default_time_to_live") }
+  return { options: adapted, uuid: tableUuid(given) }
 }
 
 export function alteredOptions(previous: TableOptions, properties: readonly Property[]): TableOptions {

@@ -156,7 +156,7 @@ function checkCoverage(statement: CreateViewStatement, base: TableSchema): void 
 
 function viewOptions(statement: CreateViewStatement): GivenOptions {
   const given = newOptions(statement.properties)
-  if (given.timeToLiveGiven) {
+  if (given.options.defaultTimeToLive > 0) {
     throw new InvalidRequestError(
       "Cannot set default_time_to_live for a materialized view. Data in a materialized view always expire at the same time than the corresponding data in the parent table.",
     )

@@ -94,7 +94,7 @@ test.each<[string, string]>([
   [`CREATE MATERIALIZED VIEW v AS SELECT * FROM t ${BASE} AND token(k) > 1 PRIMARY KEY (a, k, c)`, "Cannot use token relation when defining a materialized view"],
   [`CREATE MATERIALIZED VIEW v AS SELECT * FROM t ${BASE} PRIMARY KEY (a, k, c) WITH CLUSTERING ORDER BY (c DESC)`, "Clustering key columns must exactly match columns in CLUSTERING ORDER BY directive"],
   [
-    `CREATE MATERIALIZED VIEW v AS SELECT * FROM t ${BASE} PRIMARY KEY (a, k, c) WITH default_time_to_live = 0`,
+    `CREATE MATERIALIZED VIEW v AS SELECT * FROM t ${BASE} PRIMARY KEY (a, k, c) WITH default_time_to_live = 10`,
     "Cannot set default_time_to_live for a materialized view. Data in a materialized view always expire at the same time than the corresponding data in the parent table.",
   ],
   ["DROP MATERIALIZED VIEW v", "Materialized view 'ks.v' doesn't exist"],

@@ -71,7 +71,7 @@ test.each([
 test.each([
   ["SELECT v FROM t WHERE k = ?", [null], "Invalid null value in condition for column k"],
   ["SELECT v FROM t WHERE k = ?", [undefined], "Invalid unset value for column k"],
-  ["SELECT v FROM t WHERE k IN ?", [null], "Invalid null value for IN restriction"],
+  ["SELECT v FROM t WHERE k IN ?", [null], "Invalid null value for column k"],
   ["SELECT v FROM t WHERE k = ? AND c1 > ?", [1, undefined], "Invalid unset value for column c1"],
   ["SELECT v FROM t WHERE m CONTAINS ? ALLOW FILTERING", [null], "Unsupported null value for column m"],
 ])("%s with %j", (statement, values, message) => {

@@ -93,7 +93,7 @@ function compileInMarker(marker: Term, table: TableSchema, name: string, element
   const term = compileTerm(marker, { keyspace: table.keyspace, table: table.name, name, type }, context)
   return (values) => {
     const list = term.value(values)
-    if (list === null) throw new InvalidRequestError("Invalid null value for IN restriction")
+    if (list === null) throw new InvalidRequestError(`Invalid null value for ${name.replace(/^in\((.*)\)$/, "column $1")}`)
     if (list === UNSET) throw new InvalidRequestError(`Invalid unset value for ${name.replace(/^in\((.*)\)$/, "column $1")}`)
     return unpackCollection(list)
   }
