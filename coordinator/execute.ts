@@ -130,6 +130,9 @@ export class StatementExecutor implements RequestHandler {
       const { prepared } = entry.query === null ? this.#found(entry.preparedId ?? "") : this.#compiled(entry.query, keyspace)
       const { plan } = prepared
       if (plan.kind !== "write") throw new InvalidRequestError("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.")
+      if (type === "COUNTER") throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
+      const markers = prepared.bindVariables.length
+      if (entry.query !== null && markers !== entry.values.count) throw new InvalidRequestError(`There were ${markers} markers(?) in CQL but ${entry.values.count} bound variables`)
       plans.push(plan)
       count += plan.encode(entry.values, context)
     }
