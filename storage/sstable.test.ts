@@ -1,0 +1,145 @@
+import { expect, test } from "vitest"
+import { SimulatedClock } from "../runtime/simulated/simulated-clock.ts"
+import { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
+import { tokenOf } from "../data/token.ts"
+import { encodeRow } from "../data/row-format.ts"
+import { ByteWriter } from "../data/bytes.ts"
+import { BlockCache } from "./block-cache.ts"
+import { CorruptFileError, DataDirectoryError } from "./errors.ts"
+import { CODEC, type Codec } from "./sstable-format.ts"
+import { SSTableCursor } from "./sstable-source.ts"
+import { SSTableWriter } from "./sstable-writer.ts"
+import { SSTable } from "./sstable.ts"
+import { COLUMN, rowOf, testTable } from "./testing.ts"
+import { EVERY_ROW } from "./partition-merge.ts"
+
+const TABLE = testTable()
+const PATH = "tables/1.sst"
+
+interface Written {
+  readonly disk: SimulatedDisk
+  readonly keys: string[]
+}
+
+/** An SSTable of 300 partitions with 1 to 7 rows each. */
+async function write(codec: Codec): Promise<Written> {
+  const clock = new SimulatedClock()
+  const disk = new SimulatedDisk({ clock })
+  disk.makeDirectory("tables")
+  const writer = new SSTableWriter(disk, PATH, { codec, bloomFilterFpChance: 0.01 })
+  const keys = Array.from({ length: 300 }, (_, index) => `key ${index}`).toSorted((x, y) => {
+    const a = tokenOf(Buffer.from(x))
+    const b = tokenOf(Buffer.from(y))
+    return a.high - b.high || a.low - b.low
+  })
+  const out = new ByteWriter()
+  keys.forEach((key, index) => {
+    const { high, low } = tokenOf(Buffer.from(key))
+    writer.beginPartition(high, low, Buffer.from(key), null)
+    for (let clustering = 0; clustering <= index % 7; clustering++) {
+      out.reset()
+      encodeRow(rowOf({ clustering, timestamp: 5, cells: [{ column: COLUMN.a, value: `value ${index} ${"x".repeat(100)}` }] }), out)
+      writer.item(out.buffer, 0)
+    }
+  })
+  let done = false
+  const summary = writer.finish().finally(() => {
+    done = true
+  })
+  await clock.run(() => done)
+  expect((await summary).statistics.partitions).toBe(300)
+  return { disk, keys }
+}
+
+/** Everything in the file, as text. */
+function contents(disk: SimulatedDisk): string {
+  const sstable = SSTable.open(disk, 1, PATH, new BlockCache(1 << 20), null)
+  const cursor = new SSTableCursor(sstable, TABLE)
+  let text = ""
+  for (let found = cursor.seek(-0x80000000, 0, null, false); found; found = cursor.next()) {
+    const source = cursor.open()
+    source.openRows(EVERY_ROW, false)
+    let rows = 0
+    let bytes = 0
+    while (source.nextRow()) {
+      rows++
+      bytes += source.bytes.readUInt32BE(source.at)
+    }
+    text += `${cursor.key.toString()}: ${rows} rows, ${bytes} bytes\n`
+  }
+  sstable.retire()
+  return text
+}
+
+test.each([["none", CODEC.none], ["LZ4", CODEC.lz4]] as const)("what is written is read, codec %s, and no damaged byte goes unnoticed", async (_name, codec) => {
+  const { disk, keys } = await write(codec)
+  const whole = contents(disk)
+  expect(whole.split("\n").length - 1).toBe(keys.length)
+  expect(whole).toContain(`${keys[6] as string}: 7 rows`)
+  const size = disk.contents(PATH).length
+  let noticed = 0
+  const step = Math.ceil(size / 500)
+  for (let at = 0; at < size; at += step) {
+    disk.corrupt(PATH, at, 0x10)
+    let found = ""
+    try {
+      found = contents(disk)
+    } catch (error) {
+      expect(error instanceof CorruptFileError || error instanceof DataDirectoryError, String(error)).toBe(true)
+      if (error instanceof CorruptFileError) {
+        expect(error.path).toBe(PATH)
+        expect(error.offset).toBeLessThanOrEqual(size)
+      }
+      noticed++
+    }
+    // Bytes that say nothing (reserved ones of the file header) may change; nothing else may.
+    if (found !== "") expect(found, `offset ${at}`).toBe(whole)
+    disk.corrupt(PATH, at, 0x10)
+  }
+  expect(noticed).toBeGreaterThan(size / step - 3)
+})
+
+test("a file that was cut anywhere is not taken for an SSTable", async () => {
+  const { disk } = await write(CODEC.lz4)
+  const bytes = Buffer.from(disk.contents(PATH))
+  for (let length = 0; length < bytes.length; length += 997) {
+    const file = disk.appendFile(PATH, { truncateTo: 0 })
+    file.write(bytes.subarray(0, length))
+    expect(() => SSTable.open(disk, 1, PATH, new BlockCache(1000), null), `${length} bytes`).toThrow(CorruptFileError)
+  }
+})
+
+test("a newer version is refused by name", async () => {
+  const { disk } = await write(CODEC.none)
+  const bytes = Buffer.from(disk.contents(PATH))
+  bytes[4] = 2
+  disk.appendFile(PATH, { truncateTo: 0 }).write(bytes)
+  expect(() => SSTable.open(disk, 1, PATH, new BlockCache(1000), null)).toThrow("tables/1.sst is an SSTable of version 2, which this version cannot read")
+})
+
+test("statistics say what is in it", async () => {
+  const { disk } = await write(CODEC.none)
+  const { statistics } = SSTable.open(disk, 1, PATH, new BlockCache(1000), null)
+  expect(statistics).toMatchObject({ partitions: 300, rows: 1197, tombstones: 0, expiringCells: 0, minTimestamp: "5", maxTimestamp: "5", minLocalDeletionTime: null })
+})
+
+test("the cache stays within its bytes, keeps what is used, and forgets what is retired", async () => {
+  const { disk } = await write(CODEC.none)
+  const cache = new BlockCache(60_000)
+  const sstable = SSTable.open(disk, 1, PATH, cache, null)
+  expect(sstable.index.count).toBeGreaterThan(8)
+  let reads = 0
+  disk.onOperation = ({ kind }) => {
+    if (kind === "read") reads++
+  }
+  for (let round = 0; round < 20; round++) {
+    sstable.block(0)
+    sstable.block(1 + (round % (sstable.index.count - 1)))
+    expect(cache.bytes).toBeLessThanOrEqual(60_000)
+  }
+  // Block 0 is used all the time and is read once or twice, the others go round and are read nearly every time.
+  expect(reads).toBeGreaterThan(15)
+  expect(reads).toBeLessThan(26)
+  sstable.retire()
+  expect(cache.bytes).toBe(0)
+})
