@@ -35,7 +35,7 @@ export class DataDirectory {
 
   /** Takes the lock and checks or writes the identity. Throws DataDirectoryError. */
   static async open(disk: Disk, path: string, hostId: string, clusterName: string): Promise<DataDirectory> {
-    disk.makeDirectory(path)
+    await makeDirectoryDurably(disk, path)
     const directory = new DataDirectory(disk, path, takeLock(disk, path))
     try {
       if (disk.exists(directory.identityPath)) checkIdentity(directory, hostId, clusterName)
@@ -119,6 +119,20 @@ export function readWhole(disk: Disk, path: string): Buffer {
   } finally {
     file.close()
   }
+}
+
+/** Makes the directory, with parents, so that a loss of power does not take it away with all that is synced in it. */
+export async function makeDirectoryDurably(disk: Disk, path: string): Promise<void> {
+  // The last one always: whoever made it may have died before its name was safe.
+  const parents = [parentOf(path)]
+  for (let parent = parentOf(path); !disk.exists(parent) && parent !== parentOf(parent); parent = parentOf(parent)) parents.push(parentOf(parent))
+  disk.makeDirectory(path)
+  for (const parent of parents.toReversed()) await syncDirectory(disk, parent)
+}
+
+function parentOf(path: string): string {
+  const slash = path.lastIndexOf("/")
+  return slash < 0 ? "." : path.slice(0, Math.max(slash, 1))
 }
 
 /** Replaces a file atomically and durably: after a crash it is the old one or the new one, whole. */
