@@ -104,7 +104,7 @@ export interface LocalStore {
    * failed: then no acknowledgement may be sent.
    */
   writeOut(): void
-  /** A promise only when the disk must be read. */
+  /** A promise only when the disk must be read. The sink may start another read, but must not write: rows would move under the walk. */
   read(command: ReadCommand, sink: RowSink): Maybe<void>
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor
   /** Calls `done` once the log is synced past `position`; while anyone waits the log syncs back to back, at least 2 ms apart. */

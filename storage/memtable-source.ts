@@ -5,6 +5,7 @@ import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { ROW } from "./memtable-layout.ts"
 import { type Memtable, addFragments, addRangeTombstones, hasRangeTombstones, nextWithToken, partitionDeletion, partitionKey, staticRow } from "./memtable.ts"
+import type { TokenCursor } from "./partition-index.ts"
 import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
 import type { Fragments } from "./row-merge.ts"
 import { byteOf, intOf, slabOf } from "./slab.ts"
@@ -116,31 +117,27 @@ export class MemtableCursor implements PartitionCursor {
   tokenLow = 0
   key: Buffer = NO_BYTES
   readonly #memtable: Memtable
+  readonly #tokens: TokenCursor
   readonly #source: MemtableSource
   #partition = 0
 
   constructor(memtable: Memtable) {
     this.#memtable = memtable
+    this.#tokens = memtable.index.cursor()
     this.#source = new MemtableSource(memtable)
   }
 
   seek(tokenHigh: number, tokenLow: number, key: Buffer | null, after: boolean): boolean {
-    const index = this.#memtable.index
-    let partition = index.seek(tokenHigh, tokenLow, after && key === null)
-    if (partition === 0) return false
-    if (key !== null && index.foundHigh === tokenHigh && index.foundLow === tokenLow >>> 0) {
+    let partition = this.#tokens.seek(tokenHigh, tokenLow, after && key === null)
+    if (key !== null && this.#tokens.high === tokenHigh && this.#tokens.low === tokenLow >>> 0) {
       while (partition !== 0 && this.#isBefore(partition, key, after)) partition = nextWithToken(this.#memtable.arena, partition)
-      if (partition === 0) return this.#take(index.seek(tokenHigh, tokenLow, true))
+      if (partition === 0) partition = this.#tokens.next()
     }
     return this.#take(partition)
   }
 
   next(): boolean {
-    const partition = nextWithToken(this.#memtable.arena, this.#partition)
-    if (partition === 0) return this.#take(this.#memtable.index.seek(this.tokenHigh, this.tokenLow, true))
-    this.#partition = partition
-    this.key = partitionKey(this.#memtable.arena, partition)
-    return true
+    return this.#take(nextWithToken(this.#memtable.arena, this.#partition) || this.#tokens.next())
   }
 
   open(): PartitionSource {
@@ -156,8 +153,8 @@ export class MemtableCursor implements PartitionCursor {
   #take(partition: number): boolean {
     if (partition === 0) return false
     this.#partition = partition
-    this.tokenHigh = this.#memtable.index.foundHigh
-    this.tokenLow = this.#memtable.index.foundLow
+    this.tokenHigh = this.#tokens.high
+    this.tokenLow = this.#tokens.low
     this.key = partitionKey(this.#memtable.arena, partition)
     return true
   }

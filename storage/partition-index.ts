@@ -43,7 +43,7 @@ function directoryIndex(tokenHigh: number): number {
 export type PartitionIndexShards = readonly SharedArrayBuffer[]
 
 export class PartitionIndex {
-  #directory: Shard[] = new Array<Shard>(DIRECTORY_SIZE).fill(new Shard(0, FIRST_SLOTS))
+  readonly #directory: Shard[] = new Array<Shard>(DIRECTORY_SIZE).fill(new Shard(0, FIRST_SLOTS))
   /** Different tokens. */
   count = 0
   totalBytes = 0
@@ -85,37 +85,9 @@ export class PartitionIndex {
     return this.#distinct().map((shard) => shard.slots.buffer as SharedArrayBuffer)
   }
 
-  /**
-   * The first token at or after the given one (strictly after when `after`), in token order; sets `foundHigh`,
-   * `foundLow` and returns its address, or returns 0.
-   */
-  seek(tokenHigh: number, tokenLow: number, after: boolean): number {
-    let directory = directoryIndex(tokenHigh)
-    let shard = this.#directory[directory] as Shard
-    let pairs = this.#sorted(shard)
-    let at = lowerBound(pairs, tokenHigh, tokenLow, after)
-    while (at >= pairs.length) {
-      directory = this.#nextDirectory(directory, shard)
-      if (directory >= DIRECTORY_SIZE) return 0
-      shard = this.#directory[directory] as Shard
-      pairs = this.#sorted(shard)
-      at = 0
-    }
-    this.foundLow = (pairs[at] as number) >>> 0
-    this.foundHigh = pairs[at + 1] as number
-    return this.find(this.foundHigh, this.foundLow)
-  }
-  foundHigh = 0
-  foundLow = 0
-
-  #nextDirectory(directory: number, shard: Shard): number {
-    const span = DIRECTORY_SIZE >>> shard.bits
-    return directory - (directory % span) + span
-  }
-
-  #sorted(shard: Shard): Int32Array {
-    shard.sorted ??= sortedTokens(shard.slots, shard.count)
-    return shard.sorted
+  /** A walk in token order, from `seek` on. No insert may happen during it. */
+  cursor(): TokenCursor {
+    return new TokenCursor(this.#directory)
   }
 
   #distinct(): Shard[] {
@@ -156,6 +128,55 @@ export class PartitionIndex {
       place(half, old, at)
       half.count++
     }
+  }
+}
+
+/** See PartitionIndex.cursor. */
+export class TokenCursor {
+  high = 0
+  low = 0
+  readonly #directory: readonly Shard[]
+  #index = 0
+  #shard: Shard
+  #pairs: Int32Array = new Int32Array(0)
+  #at = 0
+
+  constructor(directory: readonly Shard[]) {
+    this.#directory = directory
+    this.#shard = directory[0] as Shard
+  }
+
+  /** Moves to the first token at or after the given one (strictly after when `after`); its address, or 0 when there is none. */
+  seek(tokenHigh: number, tokenLow: number, after: boolean): number {
+    this.#enter(directoryIndex(tokenHigh))
+    this.#at = lowerBound(this.#pairs, tokenHigh, tokenLow, after)
+    return this.#current()
+  }
+
+  /** Moves to the next token; its address, or 0 at the end. */
+  next(): number {
+    this.#at += 2
+    return this.#current()
+  }
+
+  #current(): number {
+    while (this.#at >= this.#pairs.length) {
+      const span = DIRECTORY_SIZE >>> this.#shard.bits
+      const next = this.#index - (this.#index % span) + span
+      if (next >= DIRECTORY_SIZE) return 0
+      this.#enter(next)
+      this.#at = 0
+    }
+    this.low = (this.#pairs[this.#at] as number) >>> 0
+    this.high = this.#pairs[this.#at + 1] as number
+    return this.#shard.slots[slotOf(this.#shard, this.high, this.low) + 2] as number
+  }
+
+  #enter(index: number): void {
+    this.#index = index
+    this.#shard = this.#directory[index] as Shard
+    this.#shard.sorted ??= sortedTokens(this.#shard.slots, this.#shard.count)
+    this.#pairs = this.#shard.sorted
   }
 }
 
