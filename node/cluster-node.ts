@@ -228,8 +228,10 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
   const leader = metadata.leader
   metadata.subscribe((snapshot, before) => applySnapshot(parts, snapshot, before))
   setPeers(parts, metadata.current())
-  answerJoins(network, metadata, self, leader, random, log)
   router.start()
+  // The leader's new addresses come first: nobody who asks may find it under those it had.
+  if (metadata.isLeader) await announceAddresses(config, parts, identity, log)
+  answerJoins(network, metadata, self, leader, (node) => heartbeats.isAlive(node), random, log)
   heartbeats.start()
   views.start()
   hints.start((keyspace, mutation, to, completion) => coordinator.deliver(VERB.hint, keyspace, mutation, to, completion))
@@ -238,7 +240,7 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
     health: () => health(parts),
     faults: config.testing ? network : null,
   }, log)
-  await announceAddresses(config, parts, identity, log)
+  if (!metadata.isLeader) await announceAddresses(config, parts, identity, log)
   await untilPeersSeen(parts)
   const nativeAddress = config.nativeAddress ?? config.address
   await listener.listen(nativeAddress, config.nativePort, protocol.accept)
@@ -247,7 +249,10 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
   log.info("Startup complete")
 }
 
-/** A node that comes back under other addresses tells the leader; until that has been heard others cannot reach it. */
+/**
+ * A node that comes back under other addresses tells the leader, without which others cannot reach it, and learns from
+ * the answer what has changed about them.
+ */
 async function announceAddresses(config: NodeConfig, parts: Parts, identity: Identity, log: Log): Promise<void> {
   const known = parts.metadata.current().nodes.get(parts.self)
   const now = describeSelf(config, identity.hostId)
@@ -258,7 +263,8 @@ async function announceAddresses(config: NodeConfig, parts: Parts, identity: Ide
     if (known !== undefined) await parts.metadata.propose({ kind: "node", node: { ...now, node: parts.self, tokens: known.tokens } })
     return
   }
-  await joinCluster(config, identity.hostId, parts.network, log)
+  const { state } = await joinCluster(config, identity.hostId, parts.network, log)
+  await parts.metadata.install(state)
 }
 
 /** A node that was down is up at once for those that stayed up, but it must hear from them before it coordinates for clients. */

@@ -94,7 +94,7 @@ async function ask(network: JoinNetwork, target: string, defaultPort: number, qu
 }
 
 /** The leader's side: answers the questions of nodes that want to join. */
-export function answerJoins(network: JoinNetwork, metadata: MetadataService, self: number, leader: number, random: Random, log: Log): void {
+export function answerJoins(network: JoinNetwork, metadata: MetadataService, self: number, leader: number, isAlive: (node: number) => boolean, random: Random, log: Log): void {
   // One after the other, so that no two get the same number or tokens.
   let queue: Promise<void> = Promise.resolve()
   network.onAnonymous((bytes, reply) => {
@@ -104,7 +104,7 @@ export function answerJoins(network: JoinNetwork, metadata: MetadataService, sel
     const tokens = Number(control[2])
     queue = queue.then(async () => {
       try {
-        reply(encodeControl(await admit(metadata, self, leader, node, tokens, random, log)))
+        reply(encodeControl(await admit(metadata, self, leader, isAlive, node, tokens, random, log)))
       } catch (error) {
         log.warn(`A node could not join: ${(error as Error).message}`)
       }
@@ -112,7 +112,9 @@ export function answerJoins(network: JoinNetwork, metadata: MetadataService, sel
   })
 }
 
-async function admit(metadata: MetadataService, self: number, leader: number, asked: NodeDescriptor, tokens: number, random: Random, log: Log): Promise<(string | number)[]> {
+async function admit(
+  metadata: MetadataService, self: number, leader: number, isAlive: (node: number) => boolean, asked: NodeDescriptor, tokens: number, random: Random, log: Log,
+): Promise<(string | number)[]> {
   const snapshot = metadata.current()
   if (self !== leader) {
     const node = snapshot.nodes.get(leader)
@@ -121,7 +123,8 @@ async function admit(metadata: MetadataService, self: number, leader: number, as
   const nodes = [...snapshot.nodes.values()]
   const known = nodes.find((node) => node.hostId === asked.hostId)
   const rival = nodes.find((node) => node.hostId !== asked.hostId && node.listenAddress === asked.listenAddress && node.listenPort === asked.listenPort)
-  if (rival !== undefined) {
+  // Members that start together may have been given each other's old addresses.
+  if (rival !== undefined && (known === undefined || isAlive(rival.node))) {
     return ["refused", `A node with address ${asked.listenAddress}:${asked.listenPort} already exists, with host id ${rival.hostId}`]
   }
   if (known === undefined && metadata.state().schema.keyspaces.length > 0) {

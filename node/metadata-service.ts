@@ -1,6 +1,7 @@
 // The cluster metadata with one fixed leader: the node that began the cluster. It orders the changes, makes each durable
 // before it answers, and sends it to everybody; a follower that missed one (its epoch in the heartbeats tells) fetches
-// the whole state. Reads and writes of data never wait for any of this.
+// the whole state. The leader also sends the whole state to whomever it gets a link to: one that does not know the
+// leader's new address cannot fetch. Reads and writes of data never wait for any of this.
 //
 // What it does not do: survive the loss of the leader's disk, or change the schema while the leader is down.
 import {
@@ -60,6 +61,9 @@ export class MetadataService implements ClusterMetadata {
     this.#state = options.state
     this.#snapshot = buildSnapshot(options.state, options.system, null)
     options.router.handle(VERB.metadata, (message) => this.#receive(message))
+    options.router.onLink((peer, up) => {
+      if (up && this.isLeader) this.#answer(peer, 0, ["state", JSON.stringify(this.#state)])
+    })
   }
 
   get leader(): number {
@@ -229,7 +233,7 @@ export class MetadataService implements ClusterMetadata {
         if (this.#state.epoch > Number(control[1])) this.#answer(from, 0, ["state", JSON.stringify(this.#state)])
         return
       case "state":
-        this.#install(JSON.parse(String(control[1])) as MetadataState)
+        void this.install(JSON.parse(String(control[1])) as MetadataState)
         return
       default:
         return
@@ -275,8 +279,9 @@ export class MetadataService implements ClusterMetadata {
     })
   }
 
-  #install(state: MetadataState): void {
-    void this.#enqueue(async () => {
+  /** Adopts a state of the leader's that came by another way; resolves when this node's is at least as new. */
+  install(state: MetadataState): Promise<void> {
+    return this.#enqueue(async () => {
       if (state.epoch <= this.#state.epoch) return
       await this.#options.persist(state)
       this.#adopt(state)

@@ -19,7 +19,7 @@ export async function runNodeProcess(given: NodeConfig): Promise<void> {
   // The parent that started this node may be gone before it: writing to its pipe must not end the node.
   process.stdout.on("error", () => undefined)
   try {
-    const node = await ClusterNode.start({ ...given, seeds: await Promise.all(given.seeds.map(resolveSeed)) }, log)
+    const node = await ClusterNode.start({ ...given, seeds: await Promise.all(given.seeds.map((seed) => resolveSeed(seed, given))) }, log)
     stopOnSignals(node)
     process.send?.({ ready: true })
     process.disconnect?.()
@@ -47,12 +47,15 @@ function stopOnSignals(node: ClusterNode): void {
   process.on("SIGINT", stop)
 }
 
-/** Seeds may be host names; they are compared with addresses. A name that is not known yet stays as it is and is asked for later. */
-async function resolveSeed(seed: string): Promise<string> {
+/**
+ * Seeds may be host names. One that means this node becomes its address, which tells the first seed that it is that.
+ * Every other stays a name, looked up at each question: it may not be known yet, or still lead to an old address.
+ */
+async function resolveSeed(seed: string, config: NodeConfig): Promise<string> {
   const match = /^(.*?)(:\d+)?$/.exec(seed)
   try {
     const { address } = await lookup(match?.[1] ?? seed, { family: 4 })
-    return address + (match?.[2] ?? "")
+    return address === config.address || address === config.broadcastAddress ? address + (match?.[2] ?? "") : seed
   } catch {
     return seed
   }
