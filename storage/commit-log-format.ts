@@ -23,8 +23,7 @@
 //   record
 //   0       u32  size            of the record, this field included
 //   4       u8   kind            1: mutation
-//   5       u8   reserved        0
-//   6       u16  entries         mutations that are applied with the first one: view entries this node owns itself
+//   5       u24  entries         mutations that are applied with the first one: view entries this node owns itself
 //   8       u32  obligations
 //   12      mutation             mutation.ts; says its own size
 //           mutation             × entries

@@ -107,8 +107,7 @@ function replayChunk(bytes: Buffer, chunk: number, end: number, segment: number,
     const size = reader.uint32("record size")
     const kind = reader.uint8("record kind")
     if (kind !== RECORD_KIND.mutation) reader.fail(`a record kind, found ${kind}`)
-    reader.uint8("reserved")
-    const entries = reader.uint16("entries")
+    const entries = reader.uint8("entries") * 0x10000 + reader.uint16("entries")
     const obligations = reader.uint32("obligations")
     if (size < RECORD_HEADER_BYTES || size > end - at) reader.fail(`a record size, found ${size}`)
     // The mutation and its entries.

@@ -15,7 +15,7 @@ import type { AppendFile, Disk, DiskError } from "../runtime/disk.ts"
 import { ByteWriter } from "../data/bytes.ts"
 import type { LogPosition, SegmentHold } from "../data/local-store.ts"
 import { CHUNK_HEADER_BYTES, RECORD_HEADER_BYTES, RECORD_KIND, encodeSegmentHeader, sealChunk, segmentName } from "./commit-log-format.ts"
-import { CommitLogError, MutationTooLargeError } from "./errors.ts"
+import { CommitLogError } from "./errors.ts"
 
 const SYNC_PAUSE_MS = 2
 /** A chunk is written before the turn ends when it is this large. */
@@ -106,8 +106,11 @@ export class CommitLog {
     return this.#last
   }
 
-  /** The largest mutation with all that belongs to it. */
-  get maximumRecordBytes(): number {
+  /**
+   * The largest mutation that clients may write. What belongs to it (view entries, obligations) comes on top: a replica must not
+   * refuse what others took because it has more rows that a deletion covers.
+   */
+  get maximumMutationBytes(): number {
     return this.#options.segmentBytes / 2
   }
 
@@ -116,7 +119,8 @@ export class CommitLog {
     if (this.#failure !== null) throw this.#failure
     assert(!this.#closed, "the commit log is open")
     const size = RECORD_HEADER_BYTES + (to - from) + (extras === null ? 0 : extras.entries.length + extras.obligations.length)
-    if (size > this.maximumRecordBytes) throw new MutationTooLargeError(size, this.maximumRecordBytes)
+    const entries = extras === null ? 0 : extras.entryCount
+    assert(entries < 1 << 24, "a record has less than 16 million view entries")
     const out = this.#buffer
     if (out.length + size > CHUNK_BYTES && this.#chunkAt !== null) this.writeOut()
     const position = this.#chunkAt ?? this.#startChunk()
@@ -124,8 +128,8 @@ export class CommitLog {
     const buffer = out.buffer
     buffer.writeUInt32BE(size, at)
     buffer[at + 4] = RECORD_KIND.mutation
-    buffer[at + 5] = 0
-    buffer.writeUInt16BE(extras === null ? 0 : extras.entryCount, at + 6)
+    buffer[at + 5] = entries >>> 16
+    buffer.writeUInt16BE(entries & 0xffff, at + 6)
     buffer.writeUInt32BE(extras === null ? 0 : extras.obligationCount, at + 8)
     out.copy(source, from, to)
     if (extras !== null) {

@@ -17,6 +17,8 @@ import { EVERY_ROW, PartitionMerge } from "./partition-merge.ts"
 import type { MissingBlock } from "./sstable.ts"
 import type { TableStore } from "./table-store.ts"
 
+const KEPT_BYTES = 1 << 20
+
 /** Collects what a Derive adds to the record. Reused from mutation to mutation. */
 export class DerivedRecord implements ObligationWriter, RecordExtras {
   readonly entries = new ByteWriter(64)
@@ -27,6 +29,9 @@ export class DerivedRecord implements ObligationWriter, RecordExtras {
   reset(): void {
     this.entries.reset()
     this.obligations.reset()
+    // A deletion of a huge partition must not keep its memory for ever.
+    if (this.entries.buffer.length > KEPT_BYTES) this.entries.shrink(64)
+    if (this.obligations.buffer.length > KEPT_BYTES) this.obligations.shrink(64)
     this.entryCount = 0
     this.obligationCount = 0
   }

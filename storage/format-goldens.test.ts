@@ -85,8 +85,7 @@ function record(reader: AnnotatingReader): void {
   reader.heading("record")
   reader.uint32("record size")
   reader.uint8("kind")
-  reader.uint8("reserved")
-  const entries = reader.uint16("entries")
+  const entries = reader.uint8("entries") * 0x10000 + reader.uint16("entries")
   const obligations = reader.uint32("obligations")
   for (let left = entries + 1; left > 0; left--) {
     reader.heading(left === entries + 1 ? "mutation" : "entry")

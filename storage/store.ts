@@ -15,7 +15,7 @@ import type { TableId, TableSchema } from "../data/schema.ts"
 import type { TokenRange } from "../data/topology.ts"
 import type { CommitLog } from "./commit-log.ts"
 import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
-import { UnknownTableError } from "./errors.ts"
+import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
@@ -51,6 +51,9 @@ export class Store implements LocalStore {
   apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition> {
     const bytes = asBuffer(mutation)
     const hasViews = checkMutation(bytes, 0, this.#tables)
+    const size = bytes.readUInt32BE(0)
+    // A view entry is a whole row, with its key once more: it may be larger than any mutation of that row.
+    if (size > this.#log.maximumMutationBytes && source !== "view") throw new MutationTooLargeError(size, this.#log.maximumMutationBytes)
     if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
     if (hasViews && derive !== null) {
       const missing: MissingBlock[] = []
@@ -58,7 +61,7 @@ export class Store implements LocalStore {
       if (missing.length > 0) return this.#applyLater(loadAll(missing), bytes, source, derive)
       return this.#applyDerived(bytes, derive)
     }
-    const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), null)
+    const position = this.#log.append(bytes, 0, size, null)
     applyMutation(bytes, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
     return position
