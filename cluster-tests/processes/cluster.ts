@@ -16,10 +16,24 @@ export class TestCluster {
   readonly local: LocalCluster
   readonly #directory: string
   readonly #clients: Client[] = []
+  readonly #numbers = new Map<number, number>()
 
   constructor(local: LocalCluster, directory: string) {
     this.local = local
     this.#directory = directory
+  }
+
+  /** Starts the nodes and learns their numbers. */
+  async start(): Promise<void> {
+    await this.local.start()
+    for (const { node } of this.local.nodes) this.#numbers.set(node, (await this.health(node))["node"] as number)
+  }
+
+  /** What the cluster calls the node: nodes start at the same time and are numbered as they join. */
+  number(node: number): number {
+    const number = this.#numbers.get(node)
+    if (number === undefined) throw new Error(`node ${node} has not started`)
+    return number
   }
 
   /** A session that talks to this node only, so that a test knows its coordinator. */
@@ -43,7 +57,7 @@ export class TestCluster {
     for (const group of groups) {
       for (const other of groups) {
         if (group === other) continue
-        for (const node of group) cuts.push(this.#fault(node, other.map((peer) => `cut=${peer}`).join("&")))
+        for (const node of group) cuts.push(this.#fault(node, other.map((peer) => `cut=${this.number(peer)}`).join("&")))
       }
     }
     await Promise.all(cuts)
@@ -60,7 +74,7 @@ export class TestCluster {
     return this.local.startNode(node)
   }
 
-  /** What the node says of itself on /health. */
+  /** What the node says of itself on /health; nodes in it have the cluster's numbers. */
   async health(node: number): Promise<Record<string, unknown>> {
     const { address, adminPort } = this.local.node(node)
     const response = await fetch(`http://${address}:${adminPort}/health`)
@@ -80,7 +94,7 @@ export class TestCluster {
 
   /** Resolves when `observer` takes `node` for up or down. */
   async seen(observer: number, node: number, up: boolean): Promise<void> {
-    await this.until(`seen ${up ? "up" : "down"}`, () => this.health(observer), (health) => (health["up"] as number[]).includes(node) === up)
+    await this.until(`seen ${up ? "up" : "down"}`, () => this.health(observer), (health) => (health["up"] as number[]).includes(this.number(node)) === up)
   }
 
   async stop(): Promise<void> {
@@ -108,7 +122,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
   })
   const cluster = new TestCluster(local, directory)
   try {
-    await local.start()
+    await cluster.start()
   } catch (error) {
     await cluster.stop()
     throw error
