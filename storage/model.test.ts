@@ -414,6 +414,6 @@ test.each([["blocking", false], ["waiting", true]] as const)("any history reads 
   await fc.assert(
     // With little memory every write flushes the one before, and waits for flushes.
     fc.asyncProperty(history, fc.integer({ min: 0, max: 1_000_000 }), fc.constantFrom(64 << 20, 64 << 20, 30_000, 10_000), (steps, seed, space) => check(steps, seed, alwaysWait, space)),
-    { numRuns: Number(process.env["BELVEDERE_RUNS"] ?? 60) },
+    { numRuns: Number(process.env["BELVEDERE_RUNS"] ?? 50) },
   )
 })
