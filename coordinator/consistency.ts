@@ -3,7 +3,7 @@
 // ConsistencyLevel: on one node a keyspace with factor 3 cannot reach QUORUM.
 //
 // SERIAL and LOCAL_SERIAL reads are quorum reads: they promise to see finished conditional updates, which write quorums.
-import { CONSISTENCY, type Consistency, InvalidRequestError } from "../cql/errors.ts"
+import { CONSISTENCY, type Consistency, InvalidRequestError, consistencyName } from "../cql/errors.ts"
 import { type Replication, factorOf } from "./replication.ts"
 
 /** Acknowledgements a request at this level needs, without pending replicas. */
@@ -58,4 +58,21 @@ export function validateForWrite(consistency: Consistency): void {
   if (consistency === CONSISTENCY.serial || consistency === CONSISTENCY.localSerial) {
     throw new InvalidRequestError("You must use conditional updates for serializable writes")
   }
+}
+
+export function isSerial(consistency: Consistency): boolean {
+  return consistency === CONSISTENCY.serial || consistency === CONSISTENCY.localSerial
+}
+
+/** The level at which a conditional update is decided. Throws InvalidRequestError with Cassandra's words. */
+export function validateForCas(consistency: Consistency): void {
+  if (!isSerial(consistency)) throw new InvalidRequestError("Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL")
+}
+
+/** The level at which its write must be kept. Throws InvalidRequestError with Cassandra's words. */
+export function validateForCasCommit(consistency: Consistency): void {
+  if (!isSerial(consistency)) return
+  throw new InvalidRequestError(
+    `${consistencyName(consistency)} is not supported as conditional update commit consistency. Use ANY if you mean "make sure it is accepted but I don't care how many replicas commit it for non-SERIAL reads"`,
+  )
 }

@@ -6,13 +6,14 @@
 // 2. A write is encoded into one shared buffer and handed to the coordinator, which copies what it must keep; a pooled
 //    WriteRun answers. On one node both happen before this returns.
 // 3. A read is a loop of commands (ReadRun).
-// 4. Schema statements, TRUNCATE and traced requests may take promises: they are rare.
+// 4. Schema statements, TRUNCATE, conditional updates, writes that read first and traced requests may take promises.
 //
 // What it does not do: a LOGGED batch over several partitions is applied without a batch log, so that a coordinator that
 // dies in the middle leaves part of it; its write type is the right one already.
 import { InvalidRequestError, RequestError, UnpreparedError, type WriteType } from "../cql/errors.ts"
-import type { DescribePlan, EncodeContext, Prepared, ReadPlan, WritePlan } from "../cql/plan.ts"
-import type { BatchEntry, BatchType, QueryOptions, Reply, RequestHandler } from "../cql/request.ts"
+import type { BatchPlan, CasRequest, DescribePlan, EncodeContext, Prepared, ReadPlan, WritePlan } from "../cql/plan.ts"
+import type { BatchEntry, BatchType, BoundValues, QueryOptions, Reply, RequestHandler } from "../cql/request.ts"
+import { type ConditionalEntry, bindConditionalBatch } from "../cql/statements/cas-plan.ts"
 import { MutationWriter } from "../data/mutation.ts"
 import type { Schema } from "../data/schema.ts"
 import type { Clock } from "../runtime/clock.ts"
@@ -21,9 +22,10 @@ import { Buffer } from "../runtime/pure.ts"
 import type { Random } from "../runtime/random.ts"
 import { BatchWriter } from "./batch.ts"
 import type { ClusterMetadata } from "./cluster-metadata.ts"
-import { validateForRead, validateForWrite } from "./consistency.ts"
+import { validateForCas, validateForCasCommit, validateForRead, validateForWrite } from "./consistency.ts"
 import type { NodeCoordinator } from "./node-coordinator.ts"
 import { type CachedStatement, PreparedCache } from "./prepared-cache.ts"
+import { ownOptions, ownValues, runPriorReads, validateForPriorReads } from "./prior-reads.ts"
 import { rangeOwnership } from "./range-ownership.ts"
 import { executeSchema, executeTruncate } from "./schema-execution.ts"
 import { ReadRun, WriteRun } from "./statement-runs.ts"
@@ -123,20 +125,43 @@ export class StatementExecutor implements RequestHandler {
   }
 
   #batch(type: BatchType, entries: readonly BatchEntry[], options: QueryOptions, reply: Reply, keyspace: string | null, session: TraceSession | null): void {
-    const context = this.#encodeContext(options)
-    const plans: WritePlan[] = []
-    let count = 0
-    for (const entry of entries) {
-      const { prepared } = entry.query === null ? this.#found(entry.preparedId ?? "") : this.#compiled(entry.query, keyspace)
-      const { plan } = prepared
-      if (plan.kind !== "write") throw new InvalidRequestError("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.")
-      if (type === "COUNTER") throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
-      const markers = prepared.bindVariables.length
-      if (entry.query !== null && markers !== entry.values.count) throw new InvalidRequestError(`There were ${markers} markers(?) in CQL but ${entry.values.count} bound variables`)
-      plans.push(plan)
-      count += plan.encode(entry.values, context)
+    const statements = entries.map((entry) => this.#batchStatement(entry, keyspace))
+    if (statements.some(({ plan }) => plan.kind === "cas")) {
+      this.#later(this.#conditional(bindConditionalBatch(statements, this.#nowSeconds(options)), options, reply), reply, session)
+      return
     }
-    this.#writeBatch(type, plans, count, options, reply, session)
+    const writes = statements as WriteEntry[]
+    if (type === "COUNTER" && writes.length > 0) throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
+    if (writes.some(({ plan }) => plan.readsFirst)) {
+      this.#later(this.#batchAfterReads(type, writes.map(({ plan, values }) => ({ plan, values: ownValues(values) })), ownOptions(options), reply, session), reply, null)
+      return
+    }
+    const context = this.#encodeContext(options)
+    let count = 0
+    for (const { plan, values } of writes) count += plan.encode(values, context)
+    this.#writeBatch(type, writes.map(({ plan }) => plan), count, options, reply, session)
+  }
+
+  #batchStatement({ query, preparedId, values }: BatchEntry, keyspace: string | null): ConditionalEntry {
+    const { prepared } = query === null ? this.#found(preparedId ?? "") : this.#compiled(query, keyspace)
+    const { plan } = prepared
+    if (plan.kind !== "write" && plan.kind !== "cas") throw new InvalidRequestError("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.")
+    const markers = prepared.bindVariables.length
+    if (query !== null && markers !== values.count) throw new InvalidRequestError(`There were ${markers} markers(?) in CQL but ${values.count} bound variables`)
+    return { plan, values }
+  }
+
+  /** REQUIRES: the options and values are copies. */
+  async #batchAfterReads(type: BatchType, writes: readonly WriteEntry[], options: QueryOptions, reply: Reply, session: TraceSession | null): Promise<void> {
+    const prior = writes.map(({ plan, values }) => plan.prior(values, this.#nowSeconds(options)))
+    validateForPriorReads(options.consistency)
+    for (const rows of prior) await runPriorReads(this.#deps.coordinator, rows, options.consistency)
+    const context = this.#encodeContext(options)
+    let count = 0
+    writes.forEach(({ plan, values }, index) => {
+      count += plan.encode(values, context, prior[index])
+    })
+    this.#writeBatch(type, writes.map(({ plan }) => plan), count, options, reply, session)
   }
 
   /** A statement that is refused at once has a session too. */
@@ -160,8 +185,15 @@ export class StatementExecutor implements RequestHandler {
       case "read":
         this.#read(plan, options, reply, resultMetadataId !== null && resultMetadataId !== statement.resultMetadataId, session)
         return
+      case "cas":
+        this.#later(this.#conditional(plan.bind(options.values, this.#nowSeconds(options)), options, reply), reply, session)
+        return
       case "batch": {
         validateForWrite(options.consistency)
+        if (plan.readsFirst) {
+          this.#later(this.#planAfterReads(plan, ownOptions(options), reply, session), reply, null)
+          return
+        }
         const count = plan.encode(options.values, this.#encodeContext(options))
         this.#writeBatch(plan.type, plan.statements, count, options, reply, session)
         return
@@ -182,10 +214,36 @@ export class StatementExecutor implements RequestHandler {
     session?.finish()
   }
 
+  /** A conditional update; only its own errors reject. */
+  async #conditional(request: CasRequest, { serialConsistency, consistency, ...options }: QueryOptions, reply: Reply): Promise<void> {
+    validateForCas(serialConsistency)
+    validateForCasCommit(consistency)
+    const applied = await this.#deps.coordinator.conditionalUpdate(request, serialConsistency, consistency, this.#nowSeconds({ serialConsistency, consistency, ...options }))
+    const { metadata, count, rows } = request.result(applied)
+    reply.rows(metadata, false, false, null, count, rows)
+  }
+
+  /** REQUIRES: the options are a copy. */
+  async #planAfterReads(plan: WritePlan | BatchPlan, options: QueryOptions, reply: Reply, session: TraceSession | null): Promise<void> {
+    validateForPriorReads(options.consistency)
+    const prior = plan.prior(options.values, this.#nowSeconds(options))
+    await runPriorReads(this.#deps.coordinator, prior, options.consistency)
+    const count = plan.encode(options.values, this.#encodeContext(options), prior)
+    if (plan.kind === "batch") this.#writeBatch(plan.type, plan.statements, count, options, reply, session)
+    else this.#writeEncoded(plan, count, options, reply, session)
+  }
+
   #write(plan: WritePlan, options: QueryOptions, reply: Reply, session: TraceSession | null): void {
     validateForWrite(options.consistency)
-    const context = this.#encodeContext(options)
-    const count = plan.encode(options.values, context)
+    if (plan.readsFirst) {
+      this.#later(this.#planAfterReads(plan, ownOptions(options), reply, session), reply, null)
+      return
+    }
+    this.#writeEncoded(plan, plan.encode(options.values, this.#encodeContext(options)), options, reply, session)
+  }
+
+  /** Writes what the shared writer holds. */
+  #writeEncoded(plan: WritePlan, count: number, options: QueryOptions, reply: Reply, session: TraceSession | null): void {
     if (count === 0) {
       session?.finish()
       reply.void()
@@ -195,7 +253,7 @@ export class StatementExecutor implements RequestHandler {
     const writeType: WriteType = count === 1 ? "SIMPLE" : "UNLOGGED_BATCH"
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
-    coordinator.write(plan.table.keyspace, context.writer.out.view(), count, options.consistency, writeType, run)
+    coordinator.write(plan.table.keyspace, this.#writer.out.view(), count, options.consistency, writeType, run)
     if (session !== null) coordinator.traceWith(null)
   }
 
@@ -305,6 +363,12 @@ export class StatementExecutor implements RequestHandler {
   #compile(text: string, keyspace: string | null): Prepared {
     return this.#deps.compile(text, this.#deps.metadata.current().schema, keyspace)
   }
+}
+
+/** An entry of a batch without conditions. */
+interface WriteEntry {
+  readonly plan: WritePlan
+  readonly values: BoundValues
 }
 
 function unprepared(id: string): UnpreparedError {

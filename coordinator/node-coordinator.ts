@@ -1,11 +1,15 @@
 // One node's coordinator: the write path, the read path and the replica's side, wired together.
-import type { Consistency, WriteType } from "../cql/errors.ts"
+import { type Consistency, RequestError, type WriteType } from "../cql/errors.ts"
+import type { CasRequest } from "../cql/plan.ts"
 import type { RowSink } from "../data/local-store.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import type { Completion, Coordinator } from "./coordinator.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import { ClusterView } from "./cluster-view.ts"
+import { isSerial } from "./consistency.ts"
 import { Exchanges } from "./exchanges.ts"
+import { PaxosProposer } from "./paxos/paxos-proposer.ts"
+import { PaxosReplica } from "./paxos/paxos-replica.ts"
 import { ReadPath } from "./read-path.ts"
 import { ReadReconciler } from "./read-reconciler.ts"
 import { Replica } from "./replica.ts"
@@ -19,6 +23,8 @@ export class NodeCoordinator implements Coordinator {
   readonly #speculations: RequestTable
   readonly #writes: WritePath
   readonly #reads: ReadPath
+  /** Conditional updates and serial reads. */
+  readonly #paxos: PaxosProposer
 
   /** Registers its handlers with the router: before the router starts. */
   constructor(deps: CoordinatorDeps) {
@@ -30,6 +36,7 @@ export class NodeCoordinator implements Coordinator {
     this.#writes = new WritePath(deps, view, this.#requests)
     this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(deps, view, exchanges, this.#writes), latency)
     new Replica(deps)
+    this.#paxos = new PaxosProposer(deps, view, this.#requests, this.#writes, this, new PaxosReplica(deps))
   }
 
   /** Requests in flight to other nodes. */
@@ -42,7 +49,23 @@ export class NodeCoordinator implements Coordinator {
   }
 
   read(command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion): void {
-    this.#reads.read(command, consistency, sink, completion)
+    if (isSerial(consistency) && command.target.kind === "partition" && command.table.kind === "table") this.#readSerially(command, consistency, sink, completion)
+    else this.#reads.read(command, consistency, sink, completion)
+  }
+
+  #readSerially(command: ReadCommand, serial: Consistency, sink: RowSink, completion: Completion): void {
+    this.#paxos.read(command, serial, sink).then(
+      () => completion.done(null),
+      (error: unknown) => {
+        if (!(error instanceof RequestError)) throw error
+        completion.done(error)
+      },
+    )
+  }
+
+  /** A conditional update: resolves with whether it was applied. `commit`: the level at which its write must be kept. */
+  conditionalUpdate(request: CasRequest, serial: Consistency, commit: Consistency, nowSeconds: number): Promise<boolean> {
+    return this.#paxos.update(request, serial, commit, nowSeconds)
   }
 
   /** Delivers one hint; see WritePath.deliver. */

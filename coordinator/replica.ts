@@ -104,7 +104,8 @@ export class Replica {
     for (const id of tablesOf(mutation)) {
       const table = snapshot.schema.tableById(id)
       if (table === null) throw new Refusal(FAILURE.unknownTable)
-      keyspace = table.keyspace
+      // A commit of a conditional update brings a row of system.paxos along, behind the user's tables.
+      if (keyspace === "") keyspace = table.keyspace
       // A write from before a TRUNCATE would stay on this replica alone.
       if (asker.epoch < snapshot.truncationEpoch(id)) throw new Refusal(FAILURE.staleEpoch)
     }

@@ -1,7 +1,10 @@
 // What is left of a request while it waits for replicas: pooled, so that a request that is done at once leaves nothing.
-import { type Consistency, RequestError } from "../cql/errors.ts"
+import { type Consistency, InvalidRequestError, RequestError } from "../cql/errors.ts"
 import type { Select } from "../cql/plan.ts"
 import type { Reply } from "../cql/request.ts"
+import type { ReadCommand } from "../data/read-command.ts"
+import { Buffer } from "../runtime/pure.ts"
+import { isSerial } from "./consistency.ts"
 import type { Completion } from "./coordinator.ts"
 import type { NodeCoordinator } from "./node-coordinator.ts"
 import type { TraceSession } from "./tracing.ts"
@@ -47,6 +50,7 @@ export class ReadRun implements Completion {
   metadataChanged = false
   #isStarting = false
   #isDone = false
+  #serialKey: Buffer | null = null
   readonly #pool: ReadRun[]
   readonly #coordinator: NodeCoordinator
 
@@ -78,6 +82,7 @@ export class ReadRun implements Completion {
         this.#answer(select)
         return
       }
+      this.#checkSerial(command)
       this.#isStarting = true
       this.#isDone = false
       if (this.session !== null) this.#coordinator.traceWith(this.session)
@@ -87,6 +92,15 @@ export class ReadRun implements Completion {
       // Not done yet: `done` goes on. Failed: everything is given back already.
       if (!this.#isDone || this.select === null) return
     }
+  }
+
+  /** A serial read is of one partition, in however many commands. */
+  #checkSerial({ target }: ReadCommand): void {
+    if (!isSerial(this.consistency) || target.kind !== "partition") return
+    if (this.#serialKey !== null && !this.#serialKey.equals(target.key)) {
+      throw new InvalidRequestError("SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time")
+    }
+    this.#serialKey ??= Buffer.from(target.key)
   }
 
   done(error: RequestError | null): void {
@@ -115,6 +129,7 @@ export class ReadRun implements Completion {
   }
 
   #release(): void {
+    this.#serialKey = null
     this.reply = null
     this.select = null
     this.session = null

@@ -9,12 +9,14 @@ import { parseStatement } from "./language/parse.ts"
 import type { Plan, Prepared } from "./plan.ts"
 import { compileBatch, compileModification } from "./statements/batch.ts"
 import { BindVariables } from "./statements/bind-variables.ts"
+import { ConditionalPlan } from "./statements/cas-plan.ts"
 import { compileDescribe } from "./statements/describe.ts"
 import { findTable } from "./statements/find-table.ts"
 import { compileSchemaStatement } from "./statements/schema-statement.ts"
 import { compileSelect } from "./statements/select.ts"
 import { SelectPlan } from "./statements/select-plan.ts"
 import type { CompileContext } from "./statements/term.ts"
+import type { ModificationPlan } from "./statements/write-plan.ts"
 import { refuseReadOnly } from "./statements/write-table.ts"
 
 /**
@@ -45,7 +47,7 @@ function compilePlan(statement: Statement, context: CompileContext): Plan {
     case "insertJson":
     case "update":
     case "delete":
-      return compileModification(statement, context)
+      return conditional(compileModification(statement, context))
     case "batch":
       return compileBatch(statement, context)
     case "truncate":
@@ -74,16 +76,20 @@ function compilePlan(statement: Statement, context: CompileContext): Plan {
   }
 }
 
+function conditional(plan: ModificationPlan): Plan {
+  return (plan.definition.conditions ?? null) === null ? plan : new ConditionalPlan([plan], false)
+}
+
 function compileTruncate(statement: TruncateStatement, context: CompileContext): Plan {
   const table = findTable(statement.table, context)
   if (table.kind === "view") throw new InvalidRequestError("Cannot TRUNCATE materialized view directly; must truncate base table instead")
-  refuseReadOnly(table)
+  refuseReadOnly(table, "Truncation")
   return { kind: "truncate", table }
 }
 
 /** Of statements on one table; of a batch when all its statements are on one. */
 function keyIndexes(plan: Plan, variables: BindVariables): readonly number[] {
-  if (plan.kind === "read" || plan.kind === "write") return variables.partitionKeyIndexes(plan.table)
+  if (plan.kind === "read" || plan.kind === "write" || plan.kind === "cas") return variables.partitionKeyIndexes(plan.table)
   if (plan.kind !== "batch") return []
   const first = plan.statements[0]
   if (first === undefined) return []

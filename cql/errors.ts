@@ -4,6 +4,7 @@
 export const ERROR_CODE = {
   server: 0x0000, protocol: 0x000a, badCredentials: 0x0100, unavailable: 0x1000, overloaded: 0x1001, isBootstrapping: 0x1002,
   truncate: 0x1003, writeTimeout: 0x1100, readTimeout: 0x1200, readFailure: 0x1300, functionFailure: 0x1400, writeFailure: 0x1500,
+  casWriteUnknown: 0x1700,
   syntax: 0x2000, unauthorized: 0x2100, invalid: 0x2200, config: 0x2300, alreadyExists: 0x2400, unprepared: 0x2500,
 } as const
 export type ErrorCode = (typeof ERROR_CODE)[keyof typeof ERROR_CODE]
@@ -66,13 +67,31 @@ export class WriteTimeoutError extends RequestError {
   readonly writeType: WriteType
   /** How often a conditional update lost to another; told for writeType CAS (v5). */
   readonly contentions: number
-  constructor(consistency: Consistency, received: number, required: number, writeType: WriteType, contentions = 0) {
-    super(ERROR_CODE.writeTimeout, "Operation timed out - received only " + received + " responses.")
+  constructor(consistency: Consistency, received: number, required: number, writeType: WriteType, contentions = 0, message: string | null = null) {
+    super(ERROR_CODE.writeTimeout, message ?? "Operation timed out - received only " + received + " responses.")
     this.consistency = consistency
     this.received = received
     this.required = required
     this.writeType = writeType
     this.contentions = contentions
+  }
+}
+
+export function casTimeout(consistency: Consistency, received: number, required: number, contentions: number): WriteTimeoutError {
+  const message = `CAS operation timed out: received ${received} of ${required} required responses after ${contentions} contention retries`
+  return new WriteTimeoutError(consistency, received, required, "CAS", contentions, message)
+}
+
+/** A proposal that some replicas accepted, but no quorum that is known: it may yet be applied. */
+export class CasWriteUnknownError extends RequestError {
+  readonly consistency: Consistency
+  readonly received: number
+  readonly required: number
+  constructor(consistency: Consistency, received: number, required: number) {
+    super(ERROR_CODE.casWriteUnknown, `CAS operation result is unknown - proposal accepted by ${received} but not a quorum.`)
+    this.consistency = consistency
+    this.received = received
+    this.required = required
   }
 }
 

@@ -17,7 +17,7 @@ export interface Prepared extends PreparedDescription {
   readonly warnings: readonly string[]
 }
 
-export type Plan = ReadPlan | WritePlan | BatchPlan | SchemaPlan | UsePlan | TruncatePlan | DescribePlan
+export type Plan = ReadPlan | WritePlan | BatchPlan | CasPlan | SchemaPlan | UsePlan | TruncatePlan | DescribePlan
 
 export interface EncodeContext {
   /** Where mutations are written, one behind the other; not reset by the plan. */
@@ -28,19 +28,61 @@ export interface EncodeContext {
   readonly nowSeconds: number
 }
 
+/** A read that a write needs first. */
+export interface PriorRead {
+  readonly command: ReadCommand
+  readonly sink: RowSink
+}
+
+/** What a write must know of the rows it changes: run all reads, then encode with it. */
+export interface PriorRows {
+  readonly reads: readonly PriorRead[]
+}
+
 export interface WritePlan {
   readonly kind: "write"
   readonly table: TableSchema
-  /** Writes the statement's mutations (one per partition key) and returns how many. Throws InvalidRequestError before anything is written. */
-  encode(values: BoundValues, context: EncodeContext): number
+  /** Operations on lists that start from the list as it is: `encode` needs what `prior` asks for. */
+  readonly readsFirst: boolean
+  /** Throws InvalidRequestError. Keeps no reference to the values. */
+  prior(values: BoundValues, nowSeconds: number): PriorRows
+  /**
+   * Writes the statement's mutations (one per partition key) and returns how many. Throws InvalidRequestError before anything
+   * is written. REQUIRES: `prior`, read, when `readsFirst`.
+   */
+  encode(values: BoundValues, context: EncodeContext, prior?: PriorRows): number
 }
 
 export interface BatchPlan {
   readonly kind: "batch"
   readonly type: BatchType
   readonly statements: readonly WritePlan[]
+  readonly readsFirst: boolean
+  prior(values: BoundValues, nowSeconds: number): PriorRows
   /** As WritePlan.encode, all statements' values in sequence; several mutations may have the same key: the coordinator combines them. */
-  encode(values: BoundValues, context: EncodeContext): number
+  encode(values: BoundValues, context: EncodeContext, prior?: PriorRows): number
+}
+
+/** A statement with IF, or a batch that has one. */
+export interface CasPlan {
+  readonly kind: "cas"
+  readonly table: TableSchema
+  /** Copies the values. Throws InvalidRequestError. */
+  bind(values: BoundValues, nowSeconds: number): CasRequest
+}
+
+/** One conditional update of one partition. `read`, `applies` and `encode` may be run again and again, in this order. */
+export interface CasRequest {
+  readonly table: TableSchema
+  readonly key: Buffer
+  /** What to read for the conditions and for operations that need it. Forgets an earlier read. */
+  read(): PriorRead
+  /** Whether the conditions hold for what was read. Throws InvalidRequestError. */
+  applies(): boolean
+  /** Writes at most one mutation, of this partition; returns how many. REQUIRES: the conditions hold. */
+  encode(context: EncodeContext): number
+  /** `[applied]`, and what was read when it was not. */
+  result(applied: boolean): { readonly metadata: ResultMetadata; readonly count: number; readonly rows: Buffer }
 }
 
 export interface ReadPlan {

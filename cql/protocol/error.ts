@@ -2,7 +2,7 @@
 // not know are told as the nearest it knows, as Cassandra does.
 import type { ByteWriter } from "../../data/bytes.ts"
 import {
-  AlreadyExistsError, ReadFailureError, ReadTimeoutError, type ReplicaFailure, type RequestError, UnavailableError,
+  AlreadyExistsError, CasWriteUnknownError, ReadFailureError, ReadTimeoutError, type ReplicaFailure, type RequestError, UnavailableError,
   UnpreparedError, WriteFailureError, WriteTimeoutError,
 } from "../errors.ts"
 import { parseInetAddress, writeInetAddress } from "./inet.ts"
@@ -18,8 +18,11 @@ export function encodeError(out: ByteWriter, version: number, error: RequestErro
   writeFields(out, version, known)
 }
 
-// v3 has no failures.
+// v3 has no failures; an unknown result of a conditional update has its own code since v5.
 function translate(error: RequestError, version: number): RequestError {
+  if (error instanceof CasWriteUnknownError && !hasContentions(version)) {
+    return new WriteTimeoutError(error.consistency, error.received, error.required, "CAS", 0, error.message)
+  }
   if (hasFailureErrors(version)) return error
   if (error instanceof ReadFailureError) return new ReadTimeoutError(error.consistency, error.received, error.required, error.dataPresent)
   if (error instanceof WriteFailureError) return new WriteTimeoutError(error.consistency, error.received, error.required, error.writeType)
@@ -46,6 +49,8 @@ function writeFields(out: ByteWriter, version: number, error: RequestError): voi
     writeCounts(out, error)
     writeFailures(out, version, error.failures)
     out.uint8(error.dataPresent ? 1 : 0)
+  } else if (error instanceof CasWriteUnknownError) {
+    writeCounts(out, error)
   } else if (error instanceof AlreadyExistsError) {
     writeString(out, error.keyspace)
     writeString(out, error.table)

@@ -4,9 +4,10 @@ import { InvalidRequestError } from "../errors.ts"
 import type { BatchStatement, ModificationStatement } from "../language/ast-dml.ts"
 import type { Term } from "../language/ast-terms.ts"
 import type { ColumnSpecification } from "../metadata.ts"
-import type { BatchPlan, EncodeContext } from "../plan.ts"
+import type { BatchPlan, CasPlan, EncodeContext, PriorRead, PriorRows } from "../plan.ts"
 import type { BoundValues } from "../request.ts"
 import { orderValues } from "./bind-variables.ts"
+import { ConditionalPlan } from "./cas-plan.ts"
 import { compileTerm } from "./compile-term.ts"
 import { compileDelete } from "./delete.ts"
 import { compileInsert } from "./insert.ts"
@@ -28,7 +29,7 @@ export function compileModification(statement: ModificationStatement, context: C
   }
 }
 
-export function compileBatch(statement: BatchStatement, context: CompileContext): BatchPlan {
+export function compileBatch(statement: BatchStatement, context: CompileContext): BatchPlan | CasPlan {
   const { type, using } = statement
   if (using.timeToLive !== null) throw new InvalidRequestError("Global TTL on the BATCH statement is not supported.")
   if (type === "COUNTER" && using.timestamp !== null) throw new InvalidRequestError("Cannot provide custom timestamp for counter BATCH")
@@ -38,12 +39,29 @@ export function compileBatch(statement: BatchStatement, context: CompileContext)
   if (timestamp !== null && plans.some(({ definition }) => definition.attributes.hasTimestamp)) {
     throw new InvalidRequestError("Timestamp must be set either on BATCH or individual statements")
   }
+  const [first, ...others] = plans
+  if (first !== undefined && plans.some(({ definition }) => (definition.conditions ?? null) !== null)) {
+    if (timestamp !== null) throw new InvalidRequestError("Cannot provide custom timestamp for conditional BATCH")
+    return new ConditionalPlan([first, ...others], true)
+  }
   return new Batch(type, plans, timestamp, context.variables.specifications())
 }
 
 function compileTimestamp(term: Term, context: CompileContext): CompiledTerm {
   const receiver: ColumnSpecification = { keyspace: context.keyspace ?? "", table: "", name: "[timestamp]", type: nativeType("bigint") }
   return compileTerm(term, receiver, { ...context, table: null })
+}
+
+/** What each statement of a batch reads first. */
+class BatchPriorRows implements PriorRows {
+  readonly parts: readonly PriorRows[]
+
+  constructor(parts: readonly PriorRows[]) {
+    this.parts = parts
+  }
+  get reads(): readonly PriorRead[] {
+    return this.parts.flatMap(({ reads }) => reads)
+  }
 }
 
 class Batch implements BatchPlan {
@@ -60,13 +78,24 @@ class Batch implements BatchPlan {
     this.#variables = variables
   }
 
-  encode(bound: BoundValues, context: EncodeContext): number {
+  get readsFirst(): boolean {
+    return this.statements.some(({ readsFirst }) => readsFirst)
+  }
+
+  prior(bound: BoundValues, nowSeconds: number): BatchPriorRows {
+    const values = orderValues(bound, this.#variables)
+    return new BatchPriorRows(this.statements.map((statement) => statement.priorOrdered(values, nowSeconds)))
+  }
+
+  encode(bound: BoundValues, context: EncodeContext, prior?: PriorRows): number {
     const values = orderValues(bound, this.#variables)
     const timed = this.#withTimestamp(values, context)
     const start = context.writer.out.length
     try {
       let count = 0
-      for (const statement of this.statements) count += statement.encodeOrdered(values, timed)
+      this.statements.forEach((statement, index) => {
+        count += statement.encodeOrdered(values, timed, prior instanceof BatchPriorRows ? prior.parts[index] : undefined)
+      })
       return count
     } catch (error) {
       // Nothing of a batch is written when one of its statements is refused.

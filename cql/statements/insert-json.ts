@@ -5,6 +5,7 @@ import { nativeType } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { InsertJsonStatement } from "../language/ast-dml.ts"
 import type { BoundValues } from "../request.ts"
+import { type Conditions, checkConditional } from "./cas-conditions.ts"
 import { compileTerm } from "./compile-term.ts"
 import { type JsonValue, encodeJson, foldNames, parseJson } from "./json-values.ts"
 import { type CompileContext, type CompiledTerm, type TermContext, type TermValue, UNSET, columnReceiver } from "./term.ts"
@@ -17,7 +18,6 @@ import { equalTo } from "./write-where.ts"
 export function compileInsertJson(statement: InsertJsonStatement, compileContext: CompileContext): ModificationPlan {
   const table = findWritableTable(statement.table, compileContext)
   const context: TermContext = { ...compileContext, table }
-  if (statement.ifNotExists) throw new InvalidRequestError("Conditional updates (IF) are not supported")
   const receiver = { keyspace: table.keyspace, table: table.name, name: "[json]", type: nativeType("text") }
   const source = new JsonSource(table, compileTerm(statement.json, receiver, context))
   const termOf = (column: ColumnSchema): CompiledTerm => columnTerm(column, source, table, statement.defaultUnset, context)
@@ -27,7 +27,9 @@ export function compileInsertJson(statement: InsertJsonStatement, compileContext
   }
   const operations = [...table.statics, ...table.regulars].map((column) => setOperation(column, termOf(column), context))
   const attributes = new WriteAttributes(statement.using, table, context)
-  return new ModificationPlan({ table, target, attributes, operations, marksRows: true, deletes: false, simple: null }, compileContext.variables)
+  const conditions: Conditions | null = statement.ifNotExists ? { kind: "notExists" } : null
+  if (conditions !== null) checkConditional(table, attributes.hasTimestamp)
+  return new ModificationPlan({ table, target, attributes, operations, marksRows: true, deletes: false, simple: null, conditions }, compileContext.variables)
 }
 
 /** The object of the request at hand, by column name. Keeps the last one, since every column asks for it. */

@@ -2,11 +2,13 @@ import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { InsertStatement } from "../language/ast-dml.ts"
 import type { Term } from "../language/ast-terms.ts"
+import { type Conditions, checkConditional } from "./cas-conditions.ts"
 import { compileTerm } from "./compile-term.ts"
 import { SimpleWrite } from "./simple-write.ts"
 import { type CompileContext, type TermContext, columnReceiver } from "./term.ts"
 import { WriteAttributes } from "./write-attributes.ts"
-import { type Operation, compileSet } from "./write-operations.ts"
+import type { Operation } from "./write-operation.ts"
+import { compileSet } from "./write-operations.ts"
 import { ModificationPlan } from "./write-plan.ts"
 import { findColumn, findWritableTable, isKeyColumn } from "./write-table.ts"
 import { equalTo } from "./write-where.ts"
@@ -14,7 +16,6 @@ import { equalTo } from "./write-where.ts"
 export function compileInsert(statement: InsertStatement, compileContext: CompileContext): ModificationPlan {
   const table = findWritableTable(statement.table, compileContext)
   const context: TermContext = { ...compileContext, table }
-  if (statement.ifNotExists) throw new InvalidRequestError("Conditional updates (IF) are not supported")
   if (statement.columns.length !== statement.values.length) throw new InvalidRequestError("Unmatched column names/values")
   const given = new Map<ColumnSchema, Term>()
   const operations: Operation[] = []
@@ -30,8 +31,10 @@ export function compileInsert(statement: InsertStatement, compileContext: Compil
     columns.filter((column) => given.has(column)).map((column) => equalTo(column, compileTerm(given.get(column) as Term, columnReceiver(table, column), context)))
   const target = { keys: restrict(table.partitionKey), clustering: restrict(table.clustering) }
   const attributes = new WriteAttributes(statement.using, table, context)
-  const simple = attributes.areDefaults ? SimpleWrite.of(table, target, operations, true) : null
-  return new ModificationPlan({ table, target, attributes, operations, marksRows: true, deletes: false, simple }, compileContext.variables)
+  const conditions: Conditions | null = statement.ifNotExists ? { kind: "notExists" } : null
+  if (conditions !== null) checkConditional(table, attributes.hasTimestamp)
+  const simple = attributes.areDefaults && conditions === null ? SimpleWrite.of(table, target, operations, true) : null
+  return new ModificationPlan({ table, target, attributes, operations, marksRows: true, deletes: false, simple, conditions }, compileContext.variables)
 }
 
 /** All key columns are given; of the clustering columns none may be, when only static columns are written. */

@@ -15,7 +15,7 @@ import { InvalidRequestError } from "../errors.ts"
 import type { EncodeContext } from "../plan.ts"
 import type { BoundValues } from "../request.ts"
 import type { CompiledTerm } from "./term.ts"
-import type { Operation } from "./write-operations.ts"
+import type { Operation } from "./write-operation.ts"
 import type { WriteTarget } from "./write-where.ts"
 
 /** A value that is copied as it is: a bound variable (`marker` >= 0) or a constant. */

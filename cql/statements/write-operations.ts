@@ -1,6 +1,5 @@
 // What an assignment or a deletion of a column does to a row: one Operation each, applied to a RowDraft when values are
-// bound. Operations that would have to read before they write (by index into a list, removing values from a list) are
-// refused.
+// bound. Operations on lists by index or by value need the row as it is before the write: the coordinator reads it first.
 import { Buffer } from "../../runtime/pure.ts"
 import { type CqlType, isMultiCell } from "../../data/cql-type.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
@@ -11,19 +10,13 @@ import type { Assignment, DeleteTarget } from "../language/ast-dml.ts"
 import type { Term } from "../language/ast-terms.ts"
 import type { BoundValues } from "../request.ts"
 import { compileTerm } from "./compile-term.ts"
+import { compileListElementDeletion, compileListSubtraction, compileSetListElement } from "./list-operations.ts"
 import { type ListPaths, listPathsOf } from "./list-paths.ts"
 import type { RowDraft } from "./row-draft.ts"
 import { type CompiledTerm, type TermContext, UNSET, columnReceiver, pseudoReceiver } from "./term.ts"
 import { termText } from "./term-text.ts"
+import type { Operation } from "./write-operation.ts"
 import { findColumn } from "./write-table.ts"
-
-export interface Operation {
-  readonly column: ColumnSchema
-  /** Non-null: the operation puts this term's value into the column, which is stored as one cell. */
-  readonly simple: CompiledTerm | null
-  /** Throws InvalidRequestError. */
-  apply(row: RowDraft, values: BoundValues): void
-}
 
 type UdtType = Extract<CqlType, { kind: "udt" }>
 
@@ -132,8 +125,8 @@ function compileSubtract(column: ColumnSchema, value: Term, table: TableSchema, 
   const { id, type } = column
   const text = `${column.name} = ${column.name} - ${termText(value)}`
   requireCollection(column, text, "counter")
-  if (type.kind === "list") throw needsRead(text)
   const receiver = columnReceiver(table, column)
+  if (type.kind === "list") return compileListSubtraction(column, compileTerm(value, receiver, context))
   const elements = type.kind === "map" ? pseudoReceiver(receiver, receiver.name, { kind: "set", element: type.key, frozen: false }) : receiver
   const term = compileTerm(value, elements, context)
   return { column, simple: null, apply: whenSet(term, (row, bytes) => {
@@ -161,7 +154,7 @@ function compileSetElement(column: ColumnSchema, key: Term, value: Term, table: 
   const { type } = column
   const text = `${column.name}[${termText(key)}] = ${termText(value)}`
   requireCollection(column, text, "collection")
-  if (type.kind === "list") throw needsRead(text)
+  if (type.kind === "list") return compileSetListElement(column, key, value, columnReceiver(table, column), context)
   if (type.kind !== "map") throw new InvalidRequestError(`Invalid operation (${text}) for set column ${column.name}`)
   const receiver = columnReceiver(table, column)
   const keyTerm = compileTerm(key, pseudoReceiver(receiver, `key(${column.name})`, type.key), context)
@@ -212,10 +205,6 @@ function requireCollection(column: ColumnSchema, text: string, wanted: "counter"
   if (!isMultiCell(type)) throw new InvalidRequestError(`Invalid operation (${text}) for frozen collection column ${column.name}`)
 }
 
-function needsRead(text: string): InvalidRequestError {
-  return new InvalidRequestError(`Operations on lists that need a read before the write are not supported: ${text}`)
-}
-
 /** DELETE of a column, an element or a field. */
 export function compileDeletion(target: DeleteTarget, table: TableSchema, context: TermContext): Operation {
   const column = findColumn(table, target.column)
@@ -233,7 +222,7 @@ function compileElementDeletion(column: ColumnSchema, key: Term, table: TableSch
   const { type } = column
   if (type.kind !== "list" && type.kind !== "set" && type.kind !== "map") throw new InvalidRequestError(`Invalid deletion operation for non collection column ${column.name}`)
   if (type.frozen) throw new InvalidRequestError(`Invalid deletion operation for frozen collection column ${column.name}`)
-  if (type.kind === "list") throw needsRead(`DELETE ${column.name}[${termText(key)}]`)
+  if (type.kind === "list") return compileListElementDeletion(column, key, columnReceiver(table, column), context)
   const receiver = columnReceiver(table, column)
   const part = type.kind === "map" ? pseudoReceiver(receiver, `key(${column.name})`, type.key) : pseudoReceiver(receiver, `value(${column.name})`, type.element)
   const term = compileTerm(key, part, context)

@@ -3,21 +3,26 @@
 // The general way: work out the time, the keys, the rows or ranges, and the content (RowDraft), all before anything is
 // written; then one mutation for each key. A statement of the common simple form (simple-write.ts) whose values are all
 // there skips all that.
+//
+// Operations on lists may need the rows as they are: then `readsFirst` is set, the coordinator runs the reads of `prior`,
+// and hands them to `encode`.
 import { Buffer } from "../../runtime/pure.ts"
 import type { Row } from "../../data/row.ts"
 import { encodeClustering } from "../../data/row-format.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
-import type { EncodeContext, WritePlan } from "../plan.ts"
+import type { EncodeContext, PriorRead, PriorRows, WritePlan } from "../plan.ts"
 import type { ColumnSpecification } from "../metadata.ts"
 import type { BoundValues } from "../request.ts"
 import { orderValues } from "./bind-variables.ts"
 import type { BindVariables } from "./bind-variables.ts"
+import type { Conditions } from "./cas-conditions.ts"
+import { type ExistingRow, ExistingRows, rowsCommand } from "./existing-rows.ts"
 import { RowDraft } from "./row-draft.ts"
 import { boundKeys, boundSlices } from "./select-targets.ts"
 import type { SimpleWrite } from "./simple-write.ts"
 import type { WriteAttributes, WriteTime } from "./write-attributes.ts"
-import type { Operation } from "./write-operations.ts"
+import type { Operation } from "./write-operation.ts"
 import { type WriteTarget, restrictedColumns } from "./write-where.ts"
 
 export interface WriteDefinition {
@@ -29,9 +34,32 @@ export interface WriteDefinition {
   readonly marksRows: boolean
   /** DELETE of whole rows, ranges or partitions: there are no operations. */
   readonly deletes: boolean
+  /** Any DELETE. */
+  readonly isDelete?: boolean
   /** Null: the statement has not the simple form. */
   readonly simple: SimpleWrite | null
+  /** The IF clause; null or left out: none. */
+  readonly conditions?: Conditions | null
 }
+
+/** The rows that one statement starts from, by partition key. */
+class StatementPriorRows implements PriorRows {
+  readonly reads: PriorRead[] = []
+  readonly #byKey = new Map<string, ExistingRows>()
+
+  add(key: Buffer, read: PriorRead, rows: ExistingRows): void {
+    this.reads.push(read)
+    this.#byKey.set(key.toString("latin1"), rows)
+  }
+  of(key: Buffer): ExistingRows | null {
+    return this.#byKey.get(key.toString("latin1")) ?? null
+  }
+}
+
+/** Gives the rows of a partition as they are before the write; null: not read. */
+export type ExistingSource = (key: Buffer) => ExistingRows | null
+
+const NOTHING_READ: ExistingSource = () => null
 
 const MAX_CLUSTERING_SIZE = 0xffff
 
@@ -47,48 +75,96 @@ export class ModificationPlan implements WritePlan {
     this.#variables = variables.specifications()
   }
 
-  encode(values: BoundValues, context: EncodeContext): number {
-    return this.encodeOrdered(orderValues(values, this.#variables), context)
+  get readsFirst(): boolean {
+    return this.definition.operations.some(({ needsRead }) => needsRead === true)
+  }
+
+  prior(values: BoundValues, nowSeconds: number): PriorRows {
+    return this.priorOrdered(orderValues(values, this.#variables), nowSeconds)
+  }
+
+  /** As `prior`, for values that are in the order of the markers already. */
+  priorOrdered(values: BoundValues, nowSeconds: number): PriorRows {
+    const prior = new StatementPriorRows()
+    if (!this.readsFirst) return prior
+    for (const key of boundKeys(this.definition.target.keys, null, values)) {
+      const rows = new ExistingRows(nowSeconds)
+      prior.add(key, { command: rowsCommand(this.table, key, this.#hasClustering() ? this.clusterings(values) : [], nowSeconds), sink: rows }, rows)
+    }
+    return prior
+  }
+
+  /** A copy of the values, in the order of the markers: they outlive the request's frame. */
+  ownValues(values: BoundValues): BoundValues {
+    const { buffer, count, offsets, lengths } = orderValues(values, this.#variables)
+    return { buffer: Buffer.from(buffer), count, offsets: offsets.slice(0, count), lengths: lengths.slice(0, count), names: null }
+  }
+
+  encode(values: BoundValues, context: EncodeContext, prior?: PriorRows): number {
+    return this.encodeOrdered(orderValues(values, this.#variables), context, prior)
   }
 
   /** As `encode`, for values that are in the order of the markers already. */
-  encodeOrdered(values: BoundValues, context: EncodeContext): number {
+  encodeOrdered(values: BoundValues, context: EncodeContext, prior?: PriorRows): number {
     const simple = this.definition.simple
     if (simple !== null && simple.isComplete(values)) return simple.encode(values, context)
-    return this.#encodeGeneral(values, context)
+    return this.encodeFrom(values, context, prior instanceof StatementPriorRows ? (key) => prior.of(key) : NOTHING_READ)
   }
 
-  #encodeGeneral(values: BoundValues, context: EncodeContext): number {
+  /** As `encodeOrdered`, with existing rows from elsewhere. */
+  encodeFrom(values: BoundValues, context: EncodeContext, existing: ExistingSource): number {
     const { table, target, attributes, deletes } = this.definition
     const time = attributes.resolve(values, context)
     const keys = boundKeys(target.keys, null, values)
-    const content = deletes ? this.#deletion(values, time) : this.#rows(values, time)
-    if (content === null) return 0
-    for (const key of keys) {
+    const shared = deletes ? this.#deletion(values, time) : this.readsFirst ? null : this.#rows(values, time, null)
+    const contents = keys.map((key) => (this.readsFirst ? this.#rows(values, time, existing(key)) : shared))
+    let count = 0
+    keys.forEach((key, index) => {
+      const content = contents[index] ?? null
+      if (content === null) return
       context.writer.begin(key, 0, key.length)
       context.writer.beginUpdate(table.id)
       content(context)
       context.writer.endUpdate()
       context.writer.end()
-    }
-    return keys.length
+      count++
+    })
+    return count
   }
 
   /** The rows that the operations change; null when they change nothing. */
-  #rows(values: BoundValues, time: WriteTime): ((context: EncodeContext) => void) | null {
-    const { table, operations, marksRows } = this.definition
+  #rows(values: BoundValues, time: WriteTime, existing: ExistingRows | null): ((context: EncodeContext) => void) | null {
+    const { table, operations } = this.definition
     const statics = new RowDraft(time)
-    const regulars = new RowDraft(time)
-    for (const operation of operations) operation.apply(operation.column.kind === "static" ? statics : regulars, values)
+    this.#apply(operations.filter(({ column }) => column.kind === "static"), statics, values, existing?.statics ?? null)
     const staticRow = statics.isEmpty ? null : statics.build(true, null)
-    const writesRows = marksRows ? this.#hasClustering() : !regulars.isEmpty
-    const rows = writesRows ? rowsAt(this.#clusterings(values), regulars.build(false, marksRows ? regulars.marker() : null)) : []
-    if (table.clustering.length > 0 && !writesRows) this.#clusterings(values)
+    const regulars = operations.filter(({ column }) => column.kind !== "static")
+    const rows: Row[] = []
+    if (existing === null) rows.push(...this.#regularRows(regulars, this.#writesRows(regulars) ? this.clusterings(values) : [], values, time, null))
+    else for (const clustering of this.clusterings(values)) rows.push(...this.#regularRows(regulars, [clustering], values, time, existing.at(clustering)))
+    if (table.clustering.length > 0 && rows.length === 0) this.clusterings(values)
     if (staticRow === null && rows.length === 0) return null
     return ({ writer }) => {
       if (staticRow !== null) writer.row(staticRow)
       for (const row of rows) writer.row(row)
     }
+  }
+
+  #apply(operations: readonly Operation[], draft: RowDraft, values: BoundValues, existing: ExistingRow | null): void {
+    for (const operation of operations) operation.apply(draft, values, existing)
+  }
+
+  #writesRows(regulars: readonly Operation[]): boolean {
+    return this.definition.marksRows ? this.#hasClustering() : regulars.length > 0
+  }
+
+  /** The same content at each clustering; none when nothing is changed. */
+  #regularRows(operations: readonly Operation[], clusterings: readonly Uint8Array[], values: BoundValues, time: WriteTime, existing: ExistingRow | null): Row[] {
+    const { marksRows } = this.definition
+    const draft = new RowDraft(time)
+    this.#apply(operations, draft, values, existing)
+    if (!(marksRows ? this.#hasClustering() : !draft.isEmpty)) return []
+    return rowsAt(clusterings, draft.build(false, marksRows ? draft.marker() : null))
   }
 
   /** INSERT without clustering columns writes only static columns. */
@@ -97,7 +173,7 @@ export class ModificationPlan implements WritePlan {
   }
 
   /** Encoded clusterings in order, without duplicates. REQUIRES: = or IN on each clustering column, or on none. */
-  #clusterings(values: BoundValues): readonly Uint8Array[] {
+  clusterings(values: BoundValues): readonly Uint8Array[] {
     const { table, target } = this.definition
     if (target.clustering.length === 0) return [Buffer.alloc(0)]
     return (boundSlices(table, target.clustering, values) ?? []).map((slice) => checkedClustering(slice.start))
@@ -110,7 +186,7 @@ export class ModificationPlan implements WritePlan {
     if (target.clustering.length === 0) return ({ writer }) => writer.partitionDeletion(deletion)
     if (this.#hasClustering()) {
       const row: Row = { isStatic: false, clustering: encodeClustering([]), marker: null, deletion, complexDeletions: [], cells: [] }
-      const rows = rowsAt(this.#clusterings(values), row)
+      const rows = rowsAt(this.clusterings(values), row)
       return rows.length === 0 ? null : ({ writer }) => { for (const item of rows) writer.row(item) }
     }
     const slices = boundSlices(table, target.clustering, values) ?? []

@@ -12,18 +12,18 @@ const READ_ONLY_KEYSPACES: ReadonlySet<string> = new Set(["system", "system_sche
 export function findWritableTable(name: TableName, context: CompileContext): TableSchema {
   const table = findTable(name, context)
   if (table.kind === "view") throw new InvalidRequestError("Cannot directly modify a materialized view")
-  refuseReadOnly(table)
+  refuseReadOnly(table, "Modification")
   const counter = table.regulars.find(isCounterColumn) ?? table.statics.find(isCounterColumn)
   if (counter !== undefined) throw new InvalidRequestError(`Counter columns are not supported: ${counter.name} in table ${table.keyspace}.${table.name}`)
   return table
 }
 
-export function refuseReadOnly(table: TableSchema): void {
+export function refuseReadOnly(table: TableSchema, what: "Modification" | "Truncation"): void {
   if (READ_ONLY_KEYSPACES.has(table.keyspace)) throw new RequestError(ERROR_CODE.unauthorized, `${table.keyspace} keyspace is not user-modifiable.`)
-  if (table.kind === "virtual") throw new InvalidRequestError(`Modification is not supported by table ${table.keyspace}.${table.name}`)
+  if (table.kind === "virtual") throw new InvalidRequestError(`${what} is not supported by table ${table.keyspace}.${table.name}`)
 }
 
-function isCounterColumn(column: ColumnSchema): boolean {
+export function isCounterColumn(column: ColumnSchema): boolean {
   return column.type.kind === "native" && column.type.name === "counter"
 }
 

@@ -18,12 +18,12 @@ interface Definition {
   readonly tables: readonly TableDescriptor[]
   /** Has no place in system_schema, only in system_virtual_schema. */
   readonly virtual?: boolean
-  /** Its tables are kept by the storage engine like a user's. */
-  readonly stored?: boolean
+  /** Its tables (true), or those named, are kept by the storage engine like a user's. */
+  readonly stored?: boolean | readonly string[]
 }
 
 const DEFINITIONS: readonly Definition[] = [
-  { name: "system", replication: LOCAL, tables: SYSTEM_TABLES },
+  { name: "system", replication: LOCAL, tables: SYSTEM_TABLES, stored: ["batches", "paxos"] },
   { name: "system_schema", replication: LOCAL, tables: SCHEMA_TABLES },
   { name: "system_auth", replication: simple(1), tables: AUTH_TABLES },
   { name: "system_distributed", replication: simple(3), tables: DISTRIBUTED_TABLES },
@@ -41,12 +41,13 @@ export function systemKeyspaces(): readonly KeyspaceSchema[] {
 }
 
 function resolveDefinition(definition: Definition): KeyspaceSchema {
-  const withoutStorage = definition.stored !== true
+  const { stored = false } = definition
+  const isStored = (name: string): boolean => (typeof stored === "boolean" ? stored : stored.includes(name))
   return {
     name: definition.name,
     durableWrites: true,
     replication: definition.replication,
-    tables: new Map(definition.tables.map((table) => [table.name, resolveTable(table, [], withoutStorage)])),
+    tables: new Map(definition.tables.map((table) => [table.name, resolveTable(table, [], !isStored(table.name))])),
     types: new Map(),
     virtual: definition.virtual === true,
   }

@@ -71,10 +71,10 @@ test("system tables have the ids that Cassandra gives its own", () => {
   expect(uuids.get("system_schema.keyspaces")).toBe("abac5682-dea6-31c5-b535-b3d6cffd0fb6")
 })
 
-test("no table id occurs twice and only tracing is stored", () => {
+test("no table id occurs twice and only tracing, the batch log and Paxos are stored", () => {
   const tables = systemKeyspaces().flatMap((keyspace) => [...keyspace.tables.values()])
   expect(new Set(tables.map(({ id }) => id)).size).toBe(tables.length)
-  expect(tables.filter(({ kind }) => kind === "table").map(({ name }) => name)).toEqual(["sessions", "events"])
+  expect(tables.filter(({ kind }) => kind === "table").map(({ name }) => name)).toEqual(["batches", "paxos", "sessions", "events"])
 })
 
 test("system.local tells what drivers need", () => {
