@@ -27,6 +27,10 @@ const CAMPAIGNS: readonly Campaign[] = [
     environment: (_first, count) => ({ BELVEDERE_RUNS: String(count) }),
   },
   {
+    name: "crashes of the simulated disk", file: "storage/crash.test.ts", unit: "seeds of every operation, by kill and by loss of power", perRound: 3,
+    environment: (first, count) => ({ CRASH_SEED: String(first), CRASH_SEEDS: String(count) }),
+  },
+  {
     name: "kill -9 under load", file: "cluster-tests/processes/kill-rounds.test.ts", unit: "rounds", perRound: 10,
     environment: (first, count) => ({ SEED: String(first), KILL_ROUNDS: String(count) }),
   },

@@ -154,7 +154,7 @@ async function crashAt(operation: number, kind: "kill" | "powerLoss", seed: numb
   })
   const end = (): void => (kind === "kill" ? simulation.kill(1) : simulation.powerLoss(1))
   end()
-  const where = `${kind} at operation ${operation}, step ${outcome.begun} of ${SCRIPT.length}`
+  const where = `seed ${seed}, ${kind} at operation ${operation}, step ${outcome.begun} of ${SCRIPT.length}`
   const store = (await settle(simulation, open(simulation.start(1)))) as Store
   const found = contents(store)
   const prefix = prefixOf(found)
@@ -179,8 +179,11 @@ test.each(["kill", "powerLoss"] as const)("a crash by %s at every disk operation
   expect(outcome.begun).toBe(SCRIPT.length)
   const operations = whole.disk(1).operationCount
   expect(operations).toBeGreaterThan(150)
-  // Each operation is struck by one of the two here, by both in the long run.
-  const isLong = process.env["BELVEDERE_LONG"] === "1"
-  const first = isLong || kind === "kill" ? 1 : 2
-  for (let operation = first; operation <= operations; operation += isLong ? 1 : 2) await crashAt(operation, kind, 1)
+  // Each operation is struck by one of the two kinds; by both, and under many seeds, in the long run.
+  const seeds = Number(process.env["CRASH_SEEDS"] ?? 0)
+  const firstSeed = Number(process.env["CRASH_SEED"] ?? 1)
+  const first = seeds > 0 || kind === "kill" ? 1 : 2
+  for (let seed = firstSeed; seed < firstSeed + Math.max(seeds, 1); seed++) {
+    for (let operation = first; operation <= operations; operation += seeds > 0 ? 1 : 2) await crashAt(operation, kind, seed)
+  }
 })
