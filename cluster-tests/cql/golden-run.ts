@@ -7,6 +7,7 @@
 //   partition 1 | 2,3     heal     kill 2     restart 2     flush         on simulated clusters only
 //
 // `differs=ID` says that Cassandra answers otherwise, and that COMPAT.md has a line with this ID that says why.
+// `apart=ID` says the same of a case that the oracle leaves out, since it would do Cassandra harm or never give the same twice.
 import { CONSISTENCY } from "../../cql/errors.ts"
 import type { Answer, QueryParameters } from "../../cql/protocol/testing.ts"
 import { Buffer } from "../../runtime/pure.ts"

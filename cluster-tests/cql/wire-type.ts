@@ -66,9 +66,18 @@ export function wireTypeText(type: WireType): string {
   }
 }
 
-/** `null`, `empty` for the value of no bytes of a type that has no such literal, else much like a literal. */
+/** `null`, `empty` for the value of no bytes of a type that has no such literal, else much like a literal; what cannot be read as hex. */
 export function wireValueText(type: WireType, bytes: Buffer | null): string {
   if (bytes === null) return "null"
+  try {
+    return valueText(type, bytes)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return `${hex(bytes)} (no ${wireTypeText(type)})`
+  }
+}
+
+function valueText(type: WireType, bytes: Buffer): string {
   if (type.kind === "native") return nativeValueText(type.name, bytes)
   if (type.kind === "custom") return hex(bytes)
   if (bytes.length === 0) return "empty"

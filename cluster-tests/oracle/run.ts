@@ -4,7 +4,8 @@
 //
 // Starts one node of Cassandra (cassandra.ts) and runs every golden file that does not ask for a cluster of its own on it
 // and on one simulated node of ours; prints each statement whose rows, types, warnings, error codes or messages differ.
-// A case with `differs=ID` may differ, and must: COMPAT.md says why under this ID. Exits with 1 when anything else differs.
+// A case with `differs=ID` may differ, and must: COMPAT.md says why under this ID. One with `apart=ID` is not run on
+// Cassandra at all. Exits with 1 when anything else differs.
 //
 //   --at      asks a server that is already there; it loses all its keyspaces
 //   --write   puts Cassandra's answers into the files, except where they are meant to differ
@@ -36,13 +37,15 @@ async function compareFile(file: GoldenFile, address: string): Promise<void> {
   const ours = await runGoldenFile(file, await SimulatedBackEnd.start({ seed: 1, nodes: 1, replicationFactor: 1, flushAfterWrites: false }))
   const theirs = await onServer(file, address)
   file.cases.forEach((one, index) => compareCase(file, one, ours[index] ?? [], theirs[index] ?? []))
-  if (values.write === true) writeGoldenFile(file, file.cases.map((one, index) => (one.arguments.has("differs") ? outputOf(ours[index] ?? []) : outputOf(theirs[index] ?? []))))
+  if (values.write === true) writeGoldenFile(file, file.cases.map((one, index) => (one.arguments.has("differs") || one.arguments.has("apart") ? outputOf(ours[index] ?? []) : outputOf(theirs[index] ?? []))))
 }
 
+/** Cases that stand apart are left out, and have no statements. */
 async function onServer(file: GoldenFile, address: string): Promise<GoldenRun> {
+  const common: GoldenFile = { ...file, cases: file.cases.map((one) => (one.arguments.has("apart") ? { ...one, command: "" } : one)) }
   const backEnd = await ServerBackEnd.start(address)
   try {
-    return await runGoldenFile(file, backEnd)
+    return await runGoldenFile(common, backEnd)
   } finally {
     backEnd.end()
   }
@@ -51,6 +54,11 @@ async function onServer(file: GoldenFile, address: string): Promise<GoldenRun> {
 function compareCase(file: GoldenFile, one: GoldenCase, ours: readonly StatementRun[], theirs: readonly StatementRun[]): void {
   const differing = theirs.filter(({ lines }, index) => lines.join("\n") !== ours[index]?.lines.join("\n"))
   tally.statements += theirs.length
+  const apart = one.arguments.get("apart")
+  if (apart !== undefined) {
+    if (!isListed(apart)) report(file, one, one.input, `COMPAT.md has no \`${apart}\``)
+    return
+  }
   const id = one.arguments.get("differs")
   if (id === undefined) {
     tally.differing += differing.length
@@ -58,10 +66,14 @@ function compareCase(file: GoldenFile, one: GoldenCase, ours: readonly Statement
     return
   }
   tally.listed += differing.length
-  const problem = !compatibility.includes(`\`${id}\``) ? `COMPAT.md has no \`${id}\`` : differing.length === 0 ? "does not differ any more" : null
+  const problem = !isListed(id) ? `COMPAT.md has no \`${id}\`` : differing.length === 0 ? "does not differ any more" : null
   if (problem === null) return
   tally.differing++
   report(file, one, one.input, problem)
+}
+
+function isListed(id: string): boolean {
+  return compatibility.includes(`\`${id}\``)
 }
 
 function report(file: GoldenFile, one: GoldenCase, statement: string, what: string): void {
