@@ -16,7 +16,7 @@
 //           viewKey               the view row's full primary key, [bytes] each
 //
 // No value and no timestamp of the row: what is sent is built from the row as it is when it is sent.
-// Versions: 1 this one. The log record around it carries length and CRC.
+// Versions: 1 this one. The log record around it carries length and CRC. A worked example is testdata/obligation.hex.
 // What is bad about it: keys are repeated in every record although many obligations share them.
 import type { Buffer } from "../../runtime/pure.ts"
 import { ByteReader, type ByteWriter, CorruptionError } from "../../data/bytes.ts"
@@ -66,7 +66,11 @@ export function encodeObligation(fields: ObligationFields, out: ByteWriter): voi
 
 /** Byte fields are views of `bytes`. Throws CorruptionError. */
 export function decodeObligation(bytes: Uint8Array): ObligationRecord {
-  const reader = new ByteReader(bytes)
+  return readObligation(new ByteReader(bytes))
+}
+
+/** REQUIRES: the reader ends where the obligation does. */
+export function readObligation(reader: ByteReader): ObligationRecord {
   const version = reader.uint8("obligation version")
   if (version !== VERSION) throw new CorruptionError(`expected obligation version ${VERSION}, found ${version}`, 0)
   const flags = reader.uint8("obligation flags")
