@@ -16,10 +16,10 @@ cli=${CONTAINER_CLI:-$(docker info > /dev/null 2>&1 && echo docker || echo podma
 stage=$(mktemp -d)
 trap 'rm -rf "$stage"' EXIT
 npm run --silent build >&2
-mkdir "$stage/data"
+mkdir "$stage/empty"
 cp -R dist package.json package-lock.json LICENSE docker "$stage/"
 # The packages of the image's platform, whatever this machine is.
-(cd "$stage" && npm ci --omit=dev --ignore-scripts --prefer-offline --silent --os=linux --libc=glibc)
+(cd "$stage" && npm ci --omit=dev --ignore-scripts --prefer-offline --loglevel=error --os=linux --libc=glibc)
 # The image brings its own Node.js: the packages that pin one for npm scripts are left out.
 rm -rf "$stage"/node_modules/node-* "$stage/node_modules/.bin"
 # Podman keeps the health check only in this format; Docker knows no other.
