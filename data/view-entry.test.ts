@@ -9,7 +9,7 @@ import { CELL_KIND, type Cell, type CellKind, type Row } from "./row.ts"
 import { encodeClustering, rowBytes } from "./row-format.ts"
 import type { TableSchema } from "./schema.ts"
 import { BASE, BASE_ID, type BaseColumn, type ViewDefinition, makeView } from "./testdata/view-tables.ts"
-import golden from "./testdata/views-golden.json" with { type: "json" }
+import { type Shown, VECTORS, type VectorMutation, vectorRow } from "./testdata/view-vectors.ts"
 import { tokenOf } from "./token.ts"
 import { entryVisible, isWitnessed, keysToNotify, mergeEntries, projectEntry, visibleRow } from "./view-entry.ts"
 
@@ -18,37 +18,7 @@ const Q = Buffer.from("q1")
 const TOKEN = tokenOf(P)
 const CLUSTERING = encodeClustering([Q])
 
-interface Mutation {
-  readonly ts: number
-  readonly at?: number
-  readonly ttl?: number
-  readonly insert?: boolean
-  readonly set?: Readonly<Record<string, string | number | null>>
-  readonly del?: readonly string[]
-  readonly deleteRow?: boolean
-}
-
-function toRow(mutation: Mutation): Row {
-  const stamp = { timestampHigh: 0, timestampLow: mutation.ts }
-  const expiresAt = mutation.ttl === undefined ? 0 : (mutation.at ?? 0) + mutation.ttl
-  const ttlSeconds = mutation.ttl ?? 0
-  const values = new Map(Object.entries(mutation.set ?? {}))
-  for (const name of mutation.del ?? []) values.set(name, null)
-  const cells = [...values].map(([name, value]): Cell => {
-    const place = { column: BASE_ID[name as BaseColumn], path: null, ...stamp }
-    if (value === null) return { ...place, kind: CELL_KIND.tombstone, ttlSeconds: 0, expiresAt: 1, value: null }
-    return { ...place, kind: ttlSeconds > 0 ? CELL_KIND.expiring : CELL_KIND.plain, ttlSeconds, expiresAt, value: Buffer.from(String(value)) }
-  })
-  return {
-    isStatic: false,
-    clustering: CLUSTERING,
-    marker: mutation.insert === true ? { ...stamp, ttlSeconds, expiresAt } : null,
-    deletion: mutation.deleteRow === true ? { ...stamp, localDeletionTime: 1 } : null,
-    complexDeletions: [],
-    cells: cells.toSorted((a, b) => a.column - b.column),
-  }
-}
-
+const toRow = (mutation: VectorMutation): Row => vectorRow(mutation, CLUSTERING)
 const rowView = (row: Row): RowView => ({ row, key: P, token: TOKEN })
 const keyText = (key: readonly Buffer[]): string => key.map((value) => value.toString("hex")).join("/")
 
@@ -100,11 +70,9 @@ function generator(seed: number): () => number {
   }
 }
 
-type Shown = Record<string, Record<string, string | null>>
-
 /** What readers see at the time, as the golden file writes it. */
 function shown(view: TableSchema, keys: number, sends: Iterable<Sent>, merge: (entries: readonly Row[]) => Row, now: number): Shown {
-  const result: Shown = {}
+  const result: Record<string, Record<string, string | null>> = {}
   for (const { key, entries } of sends) {
     const row = visibleRow(view, merge(entries), key, now)
     if (row === null) continue
@@ -139,30 +107,10 @@ function evaluate(definition: ViewDefinition, base: Row | null, now: number): Sh
   return { [JSON.stringify(key)]: Object.fromEntries(definition.select.filter((name) => name !== "m").map((name) => [name, value(name)])) }
 }
 
-function definitionOf(view: { keys: string[]; select: string[]; where?: string }): ViewDefinition {
-  const filters = view.where === undefined ? [] : [{ column: "f" as const, operator: "=" as const, value: "on" }]
-  return { keys: view.keys as BaseColumn[], select: view.select as BaseColumn[], filters }
-}
-
-const expectation = (rows: Record<string, Record<string, unknown>>): Shown =>
-  Object.fromEntries(
-    Object.entries(rows).map(([key, values]) => [
-      JSON.stringify((JSON.parse(key) as unknown[]).map(String)),
-      Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value === null ? null : String(value)])),
-    ]),
-  )
-
-const vectors = golden.vectors.map((vector) => ({
-  name: vector.name,
-  definition: definitionOf(golden.views[vector.view as keyof typeof golden.views]),
-  mutations: vector.muts as readonly Mutation[],
-  expected: (vector.expect as [number, Record<string, Record<string, unknown>>][]).map(([now, rows]) => [now, expectation(rows)] as const),
-}))
-
 describe("golden vectors", () => {
-  test("there are 65", () => expect(vectors).toHaveLength(65))
+  test("there are 65", () => expect(VECTORS).toHaveLength(65))
 
-  test.each(vectors)("$name", ({ definition, mutations, expected }) => {
+  test.each(VECTORS)("$name", ({ definition, mutations, expected }) => {
     const view = makeView(definition)
     const rows = mutations.map(toRow)
     const random = generator(rows.length * 7919)
@@ -188,7 +136,7 @@ describe("golden vectors", () => {
 
   test("with two base replicas that meet the writes in different orders and send at random times", () => {
     const random = generator(4711)
-    for (const { definition, mutations, expected } of vectors) {
+    for (const { definition, mutations, expected } of VECTORS) {
       const view = makeView(definition)
       const rows = mutations.map(toRow)
       for (let round = 0; round < 20; round++) {
@@ -444,7 +392,7 @@ describe("keys to notify", () => {
   const view = makeView({ keys: ["a"], select: ["b"] })
   const two = makeView({ keys: ["a", "b"], select: ["c"] })
   const texts = (keys: Buffer[][], count: number): string[] => keys.map((key) => key.slice(0, count).map(String).join()).toSorted()
-  const keys = (table: TableSchema, existing: Mutation | null, incoming: Mutation): Buffer[][] => {
+  const keys = (table: TableSchema, existing: VectorMutation | null, incoming: VectorMutation): Buffer[][] => {
     const old = existing === null ? null : toRow(existing)
     const merged = mergeRows(old === null ? [toRow(incoming)] : [old, toRow(incoming)], null) as Row
     return keysToNotify(BASE, table, old === null ? null : rowView(old), rowView(toRow(incoming)), rowView(merged))
