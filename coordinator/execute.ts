@@ -22,9 +22,11 @@ import { Buffer } from "../runtime/pure.ts"
 import type { Random } from "../runtime/random.ts"
 import { BatchWriter } from "./batch.ts"
 import type { ClusterMetadata } from "./cluster-metadata.ts"
-import { validateForCas, validateForCasCommit, validateForRead, validateForWrite } from "./consistency.ts"
+import { validateForCas, validateForCasCommit, validateForCounters, validateForRead, validateForWrite } from "./consistency.ts"
 import type { NodeCoordinator } from "./node-coordinator.ts"
 import { type CachedStatement, PreparedCache } from "./prepared-cache.ts"
+import { checkBatchTables } from "../cql/statements/batch.ts"
+import { isCounterTable } from "../data/counters.ts"
 import { ownOptions, ownValues, runPriorReads, validateForPriorReads } from "./prior-reads.ts"
 import { rangeOwnership } from "./range-ownership.ts"
 import { executeSchema, executeTruncate } from "./schema-execution.ts"
@@ -63,6 +65,8 @@ export class StatementExecutor implements RequestHandler {
   #writer = new MutationWriter(64 * 1024)
   readonly #writeRuns: WriteRun[] = []
   readonly #readRuns: ReadRun[] = []
+  /** What the clock said when the requests of this read had come in; 0: outside of one. Reading the clock for each costs 0.2 us. */
+  #readMicros = 0
   /** Reused for each write. */
   readonly #context: { -readonly [K in keyof EncodeContext]: EncodeContext[K] }
 
@@ -74,6 +78,13 @@ export class StatementExecutor implements RequestHandler {
     this.#batches = new BatchWriter(coordinator)
     const compile = (text: string): Prepared => this.#compiled(text, null).prepared
     this.#tracing = new Tracing({ self, clock, random, coordinator, compile, current: () => metadata.current() })
+  }
+
+  readBegins(): void {
+    this.#readMicros = this.#deps.clock.nowMicros()
+  }
+  readEnds(): void {
+    this.#readMicros = 0
   }
 
   /** For system.prepared_statements. */
@@ -131,7 +142,7 @@ export class StatementExecutor implements RequestHandler {
       return
     }
     const writes = statements as WriteEntry[]
-    if (type === "COUNTER" && writes.length > 0) throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
+    checkBatchTables(type, writes.map(({ plan }) => plan))
     if (writes.some(({ plan }) => plan.readsFirst)) {
       this.#later(this.#batchAfterReads(type, writes.map(({ plan, values }) => ({ plan, values: ownValues(values) })), ownOptions(options), reply, session), reply, null)
       return
@@ -250,6 +261,11 @@ export class StatementExecutor implements RequestHandler {
       return
     }
     const { coordinator } = this.#deps
+    if (isCounterTable(plan.table)) {
+      validateForCounters(options.consistency, plan.table.name)
+      coordinator.writeCounters(plan.table.keyspace, this.#writer.out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, reply, session))
+      return
+    }
     const writeType: WriteType = count === 1 ? "SIMPLE" : "UNLOGGED_BATCH"
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
@@ -259,6 +275,8 @@ export class StatementExecutor implements RequestHandler {
 
   #writeBatch(type: BatchType, plans: readonly WritePlan[], count: number, options: QueryOptions, reply: Reply, session: TraceSession | null): void {
     const { coordinator, metadata } = this.#deps
+    const counter = plans.find(({ table }) => isCounterTable(table))
+    if (counter !== undefined) validateForCounters(options.consistency, counter.table.name)
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
     this.#batches.write(type, plans, this.#writer.out.view(), count, options.consistency, metadata.current().schema, run)
@@ -316,23 +334,27 @@ export class StatementExecutor implements RequestHandler {
       context.writer = this.#writer
     }
     this.#writer.reset()
-    // The clock is read once: it costs more than anything else here.
     const timestamps = this.#timestamps
     if (options.hasTimestamp) {
       context.timestampHigh = options.timestampHigh
       context.timestampLow = options.timestampLow
       context.nowSeconds = this.#nowSeconds(options)
     } else {
-      timestamps.next()
+      const nowMicros = this.#nowMicros()
+      timestamps.next(nowMicros)
       context.timestampHigh = timestamps.high
       context.timestampLow = timestamps.low
-      context.nowSeconds = options.nowSeconds >= 0 ? options.nowSeconds : Math.floor(timestamps.nowMicros / 1_000_000)
+      context.nowSeconds = options.nowSeconds >= 0 ? options.nowSeconds : Math.floor(nowMicros / 1_000_000)
     }
     return context
   }
 
   #nowSeconds(options: QueryOptions): number {
-    return options.nowSeconds >= 0 ? options.nowSeconds : Math.floor(this.#deps.clock.nowMicros() / 1_000_000)
+    return options.nowSeconds >= 0 ? options.nowSeconds : Math.floor(this.#nowMicros() / 1_000_000)
+  }
+
+  #nowMicros(): number {
+    return this.#readMicros === 0 ? this.#deps.clock.nowMicros() : this.#readMicros
   }
 
   #found(id: string): CachedStatement {

@@ -6,8 +6,6 @@ import { highOf, lowOf } from "../data/timestamp.ts"
 export class WriteTimestamps {
   high = 0
   low = 0
-  /** What the clock said at the last `next`. */
-  nowMicros = 0
   #last = 0
   readonly #clock: Clock
 
@@ -15,10 +13,9 @@ export class WriteTimestamps {
     this.#clock = clock
   }
 
-  /** Sets `high` and `low`. */
-  next(): void {
-    this.nowMicros = this.#clock.nowMicros()
-    this.#last = Math.max(this.#last + 1, this.nowMicros)
+  /** Sets `high` and `low`. `nowMicros`: when the clock has just been read. */
+  next(nowMicros = this.#clock.nowMicros()): void {
+    this.#last = Math.max(this.#last + 1, nowMicros)
     this.high = highOf(this.#last)
     this.low = lowOf(this.#last)
   }

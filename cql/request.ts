@@ -98,6 +98,9 @@ export interface BatchEntry {
  * as the answer: a RequestError as it is, anything else is a bug and ends the process.
  */
 export interface RequestHandler {
+  /** The requests until `readEnds` came in one read from a socket, after which nothing else came in: they may share the time. */
+  readBegins?(): void
+  readEnds?(): void
   query(text: string, options: QueryOptions, reply: Reply): void
   prepare(text: string, keyspace: string | null, reply: Reply): void
   /** `id`: the 16 bytes as a latin1 string. `resultMetadataId`: what the client knows (v5), latin1, or null. */

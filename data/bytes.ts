@@ -11,6 +11,8 @@ export class CorruptionError extends Error {
   }
 }
 
+const SHORT = 32
+
 export class ByteReader {
   readonly buffer: Buffer
   readonly end: number
@@ -118,8 +120,12 @@ export class ByteWriter {
   }
   /** Copies `source[from, to)`. */
   copy(source: Buffer, from: number, to: number): void {
-    const at = this.grow(to - from)
-    source.copy(this.buffer, at, from, to)
+    const size = to - from
+    const at = this.grow(size)
+    const target = this.buffer
+    // Below some 32 bytes a loop is cheaper than a native copy (50 ns).
+    if (size > SHORT) source.copy(target, at, from, to)
+    else for (let index = 0; index < size; index++) target[at + index] = source[from + index] as number
   }
   patchUint32(at: number, value: number): void {
     this.buffer.writeUInt32BE(value, at)

@@ -104,6 +104,8 @@ export interface LocalStore {
    * failed: then no acknowledgement may be sent.
    */
   writeOut(): void
+  /** Whether `writeOut` has something to do. */
+  hasUnwritten?(): boolean
   /** A promise only when the disk must be read. The sink may start another read, but must not write: rows would move under the walk. */
   read(command: ReadCommand, sink: RowSink): Maybe<void>
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor

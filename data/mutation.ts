@@ -136,6 +136,11 @@ export class MutationWriter {
     else for (let index = 0; index < length; index++) target[at + 4 + index] = source[from + index] as number
   }
 
+  /** Copies `source[from, to)`: several [bytes] values as they are. */
+  values(source: Buffer, from: number, to: number): void {
+    this.out.copy(source, from, to)
+  }
+
   endRow(): void {
     this.out.patchUint32(this.#rowAt, this.out.length - this.#rowAt)
   }

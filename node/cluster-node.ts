@@ -182,7 +182,9 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const executor = new StatementExecutor({
     self, coordinator, metadata, clock, random, compile: (text, schema, keyspace) => compileStatement(text, schema, keyspace, functions),
   })
-  const protocol: ProtocolServer = createProtocolServer({ handler: executor, atTurnEnd: (fn) => clock.atTurnEnd(fn), beforeWrite: () => store.writeOut() })
+  const protocol: ProtocolServer = createProtocolServer({
+    handler: executor, atTurnEnd: (fn) => clock.atTurnEnd(fn), beforeWrite: () => store.writeOut(), hasUnwritten: () => store.hasUnwritten?.() === true,
+  })
   parts = {
     ...base, config, log, self, router, metadata, heartbeats, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
   }

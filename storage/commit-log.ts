@@ -139,6 +139,11 @@ export class CommitLog {
     return position
   }
 
+  /** Whether `writeOut` has something to do. */
+  get hasUnwritten(): boolean {
+    return this.#chunkAt !== null
+  }
+
   /** Hands what is buffered to the operating system. Nothing happens when nothing is. Throws CommitLogError. */
   writeOut(): void {
     const position = this.#chunkAt

@@ -101,6 +101,9 @@ export class Store implements LocalStore {
   writeOut(): void {
     this.#log.writeOut()
   }
+  hasUnwritten(): boolean {
+    return this.#log.hasUnwritten
+  }
 
   read(command: ReadCommand, sink: RowSink): Maybe<void> {
     const table = this.#table(command.table.id, "a read")

@@ -5,7 +5,7 @@
 //   2. Requests are decoded where they lie and given to the handler, whose answers may come at once or later, in any
 //      order; each carries its request's stream id.
 //   3. Answers are gathered and written once: at the end of the read that brought the requests, or, when they come
-//      later, at the end of that turn of the event loop. `beforeWrite` is called before every write.
+//      later or acknowledge writes, at the end of that turn of the event loop. `beforeWrite` is called before every write.
 //
 // Back pressure: reading stops when the requests in flight exceed a number or a total size, or when the client does not
 // read its answers; it starts again at half of that. Frames that were read already wait in FrameInput.
@@ -48,6 +48,8 @@ export interface ConnectionContext {
   readonly maxInFlightBytes: number
   readonly earlyFlushBytes: number
   beforeWrite(): void
+  /** Something was acknowledged that `beforeWrite` has yet to hand over. */
+  hasUnwritten(): boolean
   /** Asks for `turnEnded` at the end of this turn of the event loop. */
   atTurnEnd(connection: ServerConnection): void
   /** The connection is gone. */
@@ -93,14 +95,17 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
 
   data(bytes: Buffer): void {
     if (this.#closed) return
+    const { handler } = this.#context
     this.#inEvent = true
+    handler.readBegins?.()
     try {
       this.#input.receive(bytes)
     } catch (error) {
       this.#fail(error)
     }
+    handler.readEnds?.()
     this.#inEvent = false
-    this.#flush()
+    this.#flushOrWait()
     if (this.stopped) this.#goOn()
   }
   drain(): void {
@@ -299,10 +304,7 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
     if (this.#frameCompression) compressFrame(out, this.#frameStart)
     endFrame(out, this.#frameStart)
     if (this.#output.pending > this.#context.earlyFlushBytes) this.#flush()
-    if (!this.#inEvent && !this.#waitsForTurnEnd) {
-      this.#waitsForTurnEnd = true
-      this.#context.atTurnEnd(this)
-    }
+    if (!this.#inEvent) this.#flushAtTurnEnd()
   }
 
   #sendError(version: number, stream: number, error: RequestError): void {
@@ -310,6 +312,19 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
     this.#frameStart = beginFrame(out, version, 0, stream, OPCODE.error)
     encodeError(out, version, error)
     this.#endFrame()
+  }
+
+  // Answers to writes wait for the end of the turn, so that all connections read in it share one write to the commit log:
+  // with one request per read that is half of what the request costs.
+  #flushOrWait(): void {
+    if (this.#output.pending === 0 || !this.#context.hasUnwritten()) this.#flush()
+    else this.#flushAtTurnEnd()
+  }
+
+  #flushAtTurnEnd(): void {
+    if (this.#waitsForTurnEnd) return
+    this.#waitsForTurnEnd = true
+    this.#context.atTurnEnd(this)
   }
 
   #flush(): void {

@@ -14,6 +14,8 @@ export interface ProtocolServerOptions {
   readonly atTurnEnd: (fn: () => void) => void
   /** Called before every write to a socket: what was acknowledged must be with the operating system first. */
   readonly beforeWrite: () => void
+  /** Whether `beforeWrite` has something to do; then answers wait for the end of the turn and share it. Default: never. */
+  readonly hasUnwritten?: () => boolean
   /** Told in SUPPORTED; default "3.4.7". */
   readonly cqlVersion?: string
   /** Header included; default 16 MiB. */
@@ -74,6 +76,7 @@ class Server implements ProtocolServer {
       maxInFlightBytes: options.maxInFlightBytes ?? DEFAULT_MAX_FRAME_SIZE,
       earlyFlushBytes: options.earlyFlushBytes ?? DEFAULT_EARLY_FLUSH_BYTES,
       beforeWrite: options.beforeWrite,
+      hasUnwritten: options.hasUnwritten ?? (() => false),
       atTurnEnd: (connection) => this.#waitForTurnEnd(connection),
       closed: (connection) => this.#forget(connection),
       drained: (connection) => this.#forget(connection),
