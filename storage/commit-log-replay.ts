@@ -135,6 +135,8 @@ async function cutLog(disk: Disk, directory: string, segments: readonly number[]
     await syncFile(file)
     file.close()
   }
+  // The process that made a segment may have been killed before its name was safe.
+  if (remaining.length > 0) await syncDirectory(disk, directory)
   return remaining
 }
 
