@@ -1,6 +1,6 @@
 import type { DescribeStatement, DescribeTarget } from "./ast-schema.ts"
 import { TOKEN } from "./tokens.ts"
-import { parseFunctionName, parseTableName } from "./parse-types.ts"
+import { parseFunctionName, parseQualifiedName, parseTableName } from "./parse-types.ts"
 import type { TokenStream } from "./token-stream.ts"
 
 /** Behind DESCRIBE or DESC. */
@@ -35,21 +35,21 @@ function parseNamedTarget(stream: TokenStream): DescribeTarget {
     stream.next()
     return { kind: "table", ...parseTableName(stream) }
   }
-  if (stream.takeWord("index")) return { kind: "index", ...parseTableName(stream) }
+  if (stream.takeWord("index")) return { kind: "index", ...parseQualifiedName(stream) }
   if (stream.takeWord("materialized")) {
     stream.expectWord("view")
     return { kind: "view", ...parseTableName(stream) }
   }
   if (isKindBeforeName(stream, "type")) {
     stream.next()
-    return { kind: "type", ...parseTableName(stream) }
+    return { kind: "type", ...parseQualifiedName(stream) }
   }
   for (const kind of ["function", "aggregate"] as const) {
     if (!isKindBeforeName(stream, kind)) continue
     stream.next()
     return { kind, ...parseFunctionName(stream) }
   }
-  return { kind: "any", ...parseTableName(stream) }
+  return { kind: "any", ...parseQualifiedName(stream) }
 }
 
 function isKindBeforeName(stream: TokenStream, word: string): boolean {

@@ -30,7 +30,9 @@ export function parseInsert(stream: TokenStream): InsertStatement | InsertJsonSt
 }
 
 function parseInsertJson(stream: TokenStream, table: TableName): InsertJsonStatement {
-  const json = parseMarker(stream) ?? { kind: "constant" as const, type: "string" as const, text: stream.string() }
+  const marker = parseMarker(stream)
+  if (marker === null && stream.kind() !== TOKEN.string) throw stream.noAlternative()
+  const json = marker ?? { kind: "constant" as const, type: "string" as const, text: stream.string() }
   let defaultUnset = false
   if (stream.takeWord("default")) {
     defaultUnset = stream.takeWord("unset")
@@ -137,6 +139,7 @@ function areCompatible(a: Assignment, b: Assignment): boolean {
 
 /** Behind DELETE. */
 export function parseDelete(stream: TokenStream): DeleteStatement {
+  if (!stream.isWord("from") && !stream.isIdentifier()) throw stream.mismatch("K_FROM")
   const targets = stream.isWord("from") ? [] : stream.list(parseDeleteTarget)
   stream.expectWord("from")
   const table = parseTableName(stream)
@@ -157,7 +160,9 @@ function parseDeleteTarget(stream: TokenStream): DeleteTarget {
     stream.expectSymbol("]")
     return { kind: "element", column, key }
   }
-  return stream.takeSymbol(".") ? { kind: "field", column, field: stream.identifier() } : { kind: "column", column }
+  if (stream.takeSymbol(".")) return { kind: "field", column, field: stream.identifier() }
+  if (!stream.isSymbol(",") && !stream.isWord("from")) throw stream.noAlternative(stream.at - 1)
+  return { kind: "column", column }
 }
 
 /** Behind BEGIN. */
@@ -178,7 +183,7 @@ function parseModification(stream: TokenStream): ModificationStatement {
   if (stream.takeWord("insert")) return parseInsert(stream)
   if (stream.takeWord("update")) return parseUpdate(stream)
   if (stream.takeWord("delete")) return parseDelete(stream)
-  throw stream.mismatch("K_APPLY", false)
+  throw stream.mismatch("K_APPLY")
 }
 
 /** Behind TRUNCATE. */

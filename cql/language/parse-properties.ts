@@ -2,6 +2,7 @@
 import { SyntaxError } from "../errors.ts"
 import type { Property, PropertyValue } from "./ast-schema.ts"
 import { parseLeaf, negate } from "./parse-terms.ts"
+import { UNRESERVED_KEYWORDS } from "./reserved-words.ts"
 import type { TokenStream } from "./token-stream.ts"
 
 /** Behind WITH: properties joined by AND. */
@@ -14,19 +15,22 @@ export function parseProperties(stream: TokenStream): Property[] {
 
 /** Refuses a property that is there already. */
 export function addProperty(properties: Property[], property: Property): void {
-  if (properties.some(({ name }) => name === property.name)) throw new SyntaxError(`Multiple definition for property '${property.name}'`)
+  if (properties.some(({ name }) => name === property.name)) throw new SyntaxError(`Multiple definitions for property '${property.name}'`)
   properties.push(property)
 }
 
 export function parseProperty(stream: TokenStream): Property {
+  const start = stream.at
   const name = stream.identifier()
-  stream.expectSymbol("=")
-  return { name, value: parsePropertyValue(stream) }
+  if (!stream.takeSymbol("=")) throw stream.noAlternative(start)
+  return { name, value: parsePropertyValue(stream, start) }
 }
 
-function parsePropertyValue(stream: TokenStream): PropertyValue {
+function parsePropertyValue(stream: TokenStream, start: number): PropertyValue {
   if (stream.isSymbol("{")) return { kind: "map", entries: parseTextMap(stream) }
-  return { kind: "text", text: stream.isIdentifier() ? stream.next() : parseConstantText(stream) }
+  if (!stream.isIdentifier()) return { kind: "text", text: parseConstantText(stream) }
+  if (!UNRESERVED_KEYWORDS.has(stream.text())) throw stream.noAlternative(start)
+  return { kind: "text", text: stream.next() }
 }
 
 /** `{'key': 'value', ...}`: constants as text. A key that occurs twice has its last value. */

@@ -2,7 +2,7 @@
 import type { ComparisonOperator, Condition, ConditionTarget, InValues, Relation } from "./ast-relations.ts"
 import type { Term } from "./ast-terms.ts"
 import { parseMarker, parseTerm } from "./parse-terms.ts"
-import { parseTableName } from "./parse-types.ts"
+import { parseQualifiedName } from "./parse-types.ts"
 import type { TokenStream } from "./token-stream.ts"
 
 /** Behind WHERE: relations joined by AND. */
@@ -16,13 +16,14 @@ function parseRelation(stream: TokenStream): Relation {
   if (stream.isSymbol("(")) return parseParenthesised(stream)
   if (stream.isWord("token")) return parseTokenRelation(stream)
   if (stream.isWord("expr") && stream.isSymbol("(", 1)) return parseCustomIndex(stream)
+  const start = stream.at
   const column = stream.identifier()
   if (stream.takeSymbol("[")) {
     const key = parseTerm(stream)
     stream.expectSymbol("]")
     return { kind: "element", column, key, operator: parseOperator(stream), value: parseTerm(stream) }
   }
-  if (stream.takeWord("in")) return { kind: "in", column, values: parseInValues(stream, parseTerm) }
+  if (stream.takeWord("in")) return { kind: "in", column, values: parseInValues(stream, parseTerm, start) }
   if (stream.takeWord("contains")) return { kind: "contains", column, key: stream.takeWord("key"), value: parseTerm(stream) }
   if (stream.takeWord("like")) return { kind: "like", column, value: parseTerm(stream) }
   if (stream.takeWord("is")) {
@@ -30,7 +31,7 @@ function parseRelation(stream: TokenStream): Relation {
     stream.expectWord("null")
     return { kind: "isNotNull", column }
   }
-  return { kind: "comparison", column, operator: parseOperator(stream), value: parseTerm(stream) }
+  return { kind: "comparison", column, operator: parseOperator(stream, start), value: parseTerm(stream) }
 }
 
 function parseTokenRelation(stream: TokenStream): Relation {
@@ -44,7 +45,7 @@ function parseTokenRelation(stream: TokenStream): Relation {
 function parseCustomIndex(stream: TokenStream): Relation {
   stream.next()
   stream.expectSymbol("(")
-  const index = parseTableName(stream)
+  const index = parseQualifiedName(stream)
   stream.expectSymbol(",")
   const value = parseTerm(stream)
   stream.expectSymbol(")")
@@ -80,18 +81,19 @@ function parseTupleOrMarker(stream: TokenStream): Term {
 }
 
 /** Behind IN: `(a, b)` or one marker for the whole list. */
-function parseInValues(stream: TokenStream, parse: (stream: TokenStream) => Term): InValues {
+function parseInValues(stream: TokenStream, parse: (stream: TokenStream) => Term, start?: number): InValues {
   const marker = parseMarker(stream)
   if (marker !== null) return { kind: "marker", marker }
-  if (!stream.takeSymbol("(")) throw stream.noAlternative()
+  if (!stream.takeSymbol("(")) throw stream.noAlternative(start)
   return { kind: "values", values: stream.listUntil(")", parse) }
 }
 
 const OPERATORS: ReadonlySet<string> = new Set<ComparisonOperator>(["=", "<", "<=", ">", ">=", "!="])
 
-function parseOperator(stream: TokenStream): ComparisonOperator {
+/** `start`: the token at which the relation begins. */
+function parseOperator(stream: TokenStream, start?: number): ComparisonOperator {
   const text = stream.text()
-  if (!stream.isSymbol(text) || !OPERATORS.has(text)) throw stream.noAlternative()
+  if (!stream.isSymbol(text) || !OPERATORS.has(text)) throw stream.noAlternative(start)
   return stream.next() as ComparisonOperator
 }
 

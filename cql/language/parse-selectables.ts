@@ -14,6 +14,7 @@ export function parseSelectors(stream: TokenStream): Selector[] | null {
 function parseSelector(stream: TokenStream): Selector {
   const from = stream.at
   const selectable = parseSelectable(stream)
+  if (selectable.kind === "column" && stream.isIdentifier() && !stream.isWord("as")) throw stream.noAlternative(stream.at - 1)
   const text = stream.sourceSince(from)
   return { selectable, alias: stream.takeWord("as") ? stream.identifier() : null, text }
 }
@@ -108,6 +109,7 @@ function parseColumnOrCall(stream: TokenStream): Selectable {
   if (!isFunctionCall(stream)) return { kind: "column", name: stream.identifier() }
   const name = parseFunctionName(stream)
   stream.expectSymbol("(")
+  if (stream.isSymbol("*")) throw stream.mismatch("')'")
   return { kind: "function", name, arguments: stream.listUntil(")", parseSelectable) }
 }
 

@@ -40,6 +40,7 @@ export function parseCreateTable(stream: TokenStream): CreateTableStatement {
     // A comma may stand before the closing parenthesis.
     if (stream.isSymbol(")") && columns.length + primaryKeys.length > 0) break
     if (stream.takeWords("primary", "key")) primaryKeys.push(parsePrimaryKey(stream))
+    else if (!stream.isIdentifier() && columns.length + primaryKeys.length > 0) throw stream.mismatch("')'")
     else columns.push(parseColumnDefinition(stream, true))
   } while (stream.takeSymbol(","))
   stream.expectSymbol(")")
@@ -51,7 +52,8 @@ function parseColumnDefinition(stream: TokenStream, mayBeKey: boolean): ColumnDe
   const type = parseType(stream)
   const isStatic = stream.takeWord("static")
   const mask = stream.takeWord("masked") ? parseMask(stream) : null
-  const primaryKey = mayBeKey && stream.takeWords("primary", "key")
+  const primaryKey = mayBeKey && stream.takeWord("primary")
+  if (primaryKey) stream.expectWord("key")
   return { name, type, static: isStatic, primaryKey, mask }
 }
 
@@ -190,6 +192,7 @@ export function parseCreateView(stream: TokenStream): CreateViewStatement {
 export function parseAlterView(stream: TokenStream): AlterViewStatement {
   const ifExists = takeIfExists(stream)
   const view = parseTableName(stream)
-  const properties = stream.takeWord("with") ? parseProperties(stream) : []
+  stream.expectWord("with")
+  const properties = parseProperties(stream)
   return { kind: "alterView", view, ifExists, properties }
 }

@@ -4,6 +4,7 @@
 //   product  = factor { ("*" | "/" | "%") factor }
 //   factor   = "-" factor | simple
 //   simple   = constant | null | marker | list | set | map | user type | tuple | call | "(" type ")" simple | CAST
+import type { SyntaxError } from "../errors.ts"
 import type { BindMarker, Constant, ConstantType, MapEntryNode, Term } from "./ast-terms.ts"
 import { TOKEN } from "./tokens.ts"
 import { isFunctionCall, parseFunctionName, parseNativeType, parseType } from "./parse-types.ts"
@@ -21,7 +22,18 @@ export function parseTerm(stream: TokenStream): Term {
     left = { kind: "arithmetic", operator, left, right: parseProduct(stream) }
   }
   stream.leave()
+  if (!mayFollowTerm(stream)) throw stream.noAlternative()
   return left
+}
+
+const WORDS_BEHIND_TERMS = new Set(
+  "allow and apply as asc desc delete group if insert limit order per primary update using where".split(" "),
+)
+
+/** Other words and constants end a statement here. */
+function mayFollowTerm(stream: TokenStream): boolean {
+  if (stream.kind() === TOKEN.symbol || stream.kind() === TOKEN.end) return true
+  return stream.kind() === TOKEN.word && WORDS_BEHIND_TERMS.has(stream.text())
 }
 
 function isCallBehind(stream: TokenStream): boolean {
@@ -81,10 +93,17 @@ function parseComposite(stream: TokenStream): Term {
     return { kind: "tuple", elements }
   }
   if (stream.isWord("cast") && stream.isSymbol("(", 1)) return parseCast(stream)
-  if (!isFunctionCall(stream)) throw stream.noAlternative()
+  if (!isFunctionCall(stream)) throw noTerm(stream)
   const name = parseFunctionName(stream)
   stream.expectSymbol("(")
   return { kind: "function", name, arguments: stream.listUntil(")", parseTerm) }
+}
+
+/** A name could have been a call's: what stands behind it is wrong. */
+function noTerm(stream: TokenStream): SyntaxError {
+  const start = stream.at
+  if (stream.isIdentifier()) stream.next()
+  return stream.noAlternative(start)
 }
 
 function parseCast(stream: TokenStream): Term {

@@ -10,14 +10,16 @@ import { takeIfExists, takeIfNotExists } from "./parse-modifications.ts"
 import { parseProperties } from "./parse-properties.ts"
 import { parseRenames } from "./parse-tables.ts"
 import { parseTerm } from "./parse-terms.ts"
-import { parseFunctionName, parseTableName, parseType } from "./parse-types.ts"
+import { isNativeTypeName, parseFunctionName, parseQualifiedName, parseTableName, parseType } from "./parse-types.ts"
 import { RESERVED_TYPE_NAMES } from "./reserved-words.ts"
 import type { TokenStream } from "./token-stream.ts"
 
 const parseField = (stream: TokenStream): TypeField => ({ name: stream.identifier(), type: parseType(stream) })
 
-function parseUserTypeName(stream: TokenStream): TableName {
-  const type = parseTableName(stream)
+export function parseUserTypeName(stream: TokenStream): TableName {
+  const isNative = isNativeTypeName(stream)
+  const type = parseQualifiedName(stream)
+  if (isNative && type.keyspace === null) throw stream.mismatch("'.'")
   if (RESERVED_TYPE_NAMES.has(type.name)) throw new SyntaxError(`Invalid (reserved) user type name ${type.name}`)
   return type
 }
@@ -55,7 +57,7 @@ function parseTypeAlteration(stream: TokenStream): AlterTypeStatement["alteratio
 /** Behind CREATE [CUSTOM] INDEX. */
 export function parseCreateIndex(stream: TokenStream, custom: boolean): CreateIndexStatement {
   const ifNotExists = takeIfNotExists(stream)
-  const index = stream.isWord("on") ? null : parseTableName(stream)
+  const index = stream.isWord("on") ? null : parseQualifiedName(stream)
   stream.expectWord("on")
   const table = parseTableName(stream)
   stream.expectSymbol("(")

@@ -29,7 +29,7 @@ function parseTypeInside(stream: TokenStream): TypeNode {
       return { kind: "native", name: native }
     }
   }
-  return { kind: "user", ...parseTableName(stream) }
+  return { kind: "user", ...parseQualifiedName(stream) }
 }
 
 function parseCompositeType(stream: TokenStream): TypeNode | null {
@@ -53,6 +53,10 @@ function parseTypeArguments(stream: TokenStream, name: string): TypeNode {
   return name === "map" ? { kind: "map", key: first, value: parseType(stream) } : { kind: "vector", element: first, dimension: Number(stream.integer()) }
 }
 
+export function isNativeTypeName(stream: TokenStream): boolean {
+  return stream.kind() === TOKEN.word && NATIVE_TYPES.has(stream.text())
+}
+
 /** A native type without parameters, as CAST takes it. */
 export function parseNativeType(stream: TokenStream): TypeNode {
   const native = stream.kind() === TOKEN.word ? NATIVE_TYPES.get(stream.text()) : undefined
@@ -61,10 +65,22 @@ export function parseNativeType(stream: TokenStream): TypeNode {
   return { kind: "native", name: native }
 }
 
-/** `name` or `keyspace.name`: tables, types, indexes, views. */
-export function parseTableName(stream: TokenStream): TableName {
+/** `name` or `keyspace.name`: types, indexes. */
+export function parseQualifiedName(stream: TokenStream): TableName {
   const first = stream.identifier()
   return stream.takeSymbol(".") ? { keyspace: first, name: stream.identifier() } : { keyspace: null, name: first }
+}
+
+const WORDS_BEHIND_TABLES = new Set(
+  ("add allow alter and apply as delete drop from group if insert json limit norecursive of on order per primary rename set to update using where with").split(" "),
+)
+
+/** Tables and views. Without a keyspace, what follows must be what may follow a table somewhere. */
+export function parseTableName(stream: TokenStream): TableName {
+  const table = parseQualifiedName(stream)
+  const follows = stream.kind() === TOKEN.word ? WORDS_BEHIND_TABLES.has(stream.text()) : stream.kind() === TOKEN.end || stream.isSymbol("(") || stream.isSymbol(";")
+  if (!follows && table.keyspace === null) throw stream.noAlternative(stream.at - 1)
+  return table
 }
 
 /** As a table's name, but `token` is a function too. */

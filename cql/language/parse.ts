@@ -7,10 +7,10 @@ import {
 } from "./parse-roles.ts"
 import { parseSelect } from "./parse-select.ts"
 import { parseAlterKeyspace, parseAlterTable, parseAlterView, parseCreateKeyspace, parseCreateTable, parseCreateView } from "./parse-tables.ts"
-import { parseTableName } from "./parse-types.ts"
+import { parseQualifiedName, parseTableName } from "./parse-types.ts"
 import {
   parseAlterType, parseCreateAggregate, parseCreateFunction, parseCreateIndex, parseCreateTrigger, parseCreateType, parseDropAggregate, parseDropFunction,
-  parseDropTrigger,
+  parseDropTrigger, parseUserTypeName,
 } from "./parse-types-and-functions.ts"
 import { TokenStream } from "./token-stream.ts"
 
@@ -45,10 +45,17 @@ function takeTable(stream: TokenStream): boolean {
   return stream.takeWord("table") || stream.takeWord("columnfamily")
 }
 
+function takeView(stream: TokenStream): boolean {
+  if (!stream.takeWord("materialized")) return false
+  stream.expectWord("view")
+  return true
+}
+
 function parseCreate(stream: TokenStream): Statement {
+  const start = stream.at - 1
   if (takeTable(stream)) return parseCreateTable(stream)
-  if (stream.takeWord("keyspace") || stream.takeWord("schema")) return parseCreateKeyspace(stream)
-  if (stream.takeWords("materialized", "view")) return parseCreateView(stream)
+  if (stream.takeWord("keyspace")) return parseCreateKeyspace(stream)
+  if (takeView(stream)) return parseCreateView(stream)
   if (stream.takeWord("type")) return parseCreateType(stream)
   if (stream.takeWord("index")) return parseCreateIndex(stream, false)
   if (stream.takeWords("custom", "index")) return parseCreateIndex(stream, true)
@@ -58,29 +65,29 @@ function parseCreate(stream: TokenStream): Statement {
   const orReplace = stream.takeWords("or", "replace")
   if (stream.takeWord("function")) return parseCreateFunction(stream, orReplace)
   if (stream.takeWord("aggregate")) return parseCreateAggregate(stream, orReplace)
-  throw stream.noAlternative()
+  throw stream.noAlternative(start)
 }
 
 function parseAlter(stream: TokenStream): Statement {
   if (takeTable(stream)) return parseAlterTable(stream)
-  if (stream.takeWord("keyspace") || stream.takeWord("schema")) return parseAlterKeyspace(stream)
-  if (stream.takeWords("materialized", "view")) return parseAlterView(stream)
+  if (stream.takeWord("keyspace")) return parseAlterKeyspace(stream)
+  if (takeView(stream)) return parseAlterView(stream)
   if (stream.takeWord("type")) return parseAlterType(stream)
   if (stream.takeWord("role")) return parseAlterRole(stream)
   if (stream.takeWord("user")) return parseAlterUser(stream)
-  throw stream.noAlternative()
+  throw stream.noAlternative(stream.at - 1)
 }
 
 function parseDrop(stream: TokenStream): Statement {
   if (takeTable(stream)) return { kind: "dropTable", ifExists: takeIfExists(stream), table: parseTableName(stream) }
-  if (stream.takeWord("keyspace") || stream.takeWord("schema")) return { kind: "dropKeyspace", ifExists: takeIfExists(stream), keyspace: stream.identifier() }
-  if (stream.takeWords("materialized", "view")) return { kind: "dropView", ifExists: takeIfExists(stream), view: parseTableName(stream) }
-  if (stream.takeWord("type")) return { kind: "dropType", ifExists: takeIfExists(stream), type: parseTableName(stream) }
-  if (stream.takeWord("index")) return { kind: "dropIndex", ifExists: takeIfExists(stream), index: parseTableName(stream) }
+  if (stream.takeWord("keyspace")) return { kind: "dropKeyspace", ifExists: takeIfExists(stream), keyspace: stream.identifier() }
+  if (takeView(stream)) return { kind: "dropView", ifExists: takeIfExists(stream), view: parseTableName(stream) }
+  if (stream.takeWord("type")) return { kind: "dropType", ifExists: takeIfExists(stream), type: parseUserTypeName(stream) }
+  if (stream.takeWord("index")) return { kind: "dropIndex", ifExists: takeIfExists(stream), index: parseQualifiedName(stream) }
   if (stream.takeWord("function")) return parseDropFunction(stream)
   if (stream.takeWord("aggregate")) return parseDropAggregate(stream)
   if (stream.takeWord("trigger")) return parseDropTrigger(stream)
   if (stream.takeWord("role") || stream.takeWord("user")) return parseDropRole(stream)
   if (stream.takeWord("identity")) return parseDropIdentity(stream)
-  throw stream.noAlternative()
+  throw stream.noAlternative(stream.at - 1)
 }

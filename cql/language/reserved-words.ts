@@ -7,5 +7,13 @@ export const RESERVED_WORDS: ReadonlySet<string> = new Set(
     "token truncate unlogged update use using view where with").split(" "),
 )
 
+/** Keywords that are names too; the only names that may be the value of a property. */
+export const UNRESERVED_KEYWORDS: ReadonlySet<string> = new Set(
+  ("access aggregate aggregates all as between called cast cidrs cluster clustering compact contains count custom datacenters default distinct exists " +
+    "filtering finalfunc frozen function functions group hashed identity initcond input internals json key keys keyspaces language like list login map " +
+    "masked maxwritetime mbean mbeans nologin nosuperuser only options partition password per permission permissions replace returns role roles select_masked " +
+    "sfunc static storage stype superuser tables timestamp trigger ttl tuple type types unmask unset user users values view vector writetime").split(" "),
+)
+
 /** Names that user types may not have. */
 export const RESERVED_TYPE_NAMES: ReadonlySet<string> = new Set(["byte", "complex", "enum", "interval", "macaddr", "bitstring"])

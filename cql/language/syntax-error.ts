@@ -1,7 +1,8 @@
 // The text of syntax errors, in the form Cassandra's parser gives it: position, what was found, what was expected, and
-// the statement around it with the offending token in brackets.
+// the statement around it with a token in brackets: the offending one, or that at which the parser had to decide between
+// ways none of which goes on.
 import { SyntaxError } from "../errors.ts"
-import type { Tokens } from "./tokens.ts"
+import { TOKEN, type Tokens } from "./tokens.ts"
 
 /** `line 1:7`: lines from 1, columns from 0. */
 export function position(source: string, at: number): string {
@@ -14,17 +15,24 @@ export function position(source: string, at: number): string {
   return `line ${line}:${at - lineStart}`
 }
 
-/** An error at token `index`: `problem` gets the token as messages quote it. */
-export function syntaxError(tokens: Tokens, index: number, problem: (token: string) => string): SyntaxError {
+/** An error at token `index`: `problem` gets the token as messages quote it. `decision`: the token in brackets. The end has no place. */
+export function syntaxError(tokens: Tokens, index: number, problem: (token: string) => string, decision = index): SyntaxError {
+  if (index === tokens.kinds.length - 1) return new SyntaxError(`line 0:-1 ${problem("<EOF>")}`)
   const start = tokens.starts[index] as number
-  const token = index === tokens.kinds.length - 1 ? "<EOF>" : tokens.source.slice(start, tokens.ends[index])
-  return new SyntaxError(`${position(tokens.source, start)} ${problem(token)}${snippet(tokens, index, token)}`)
+  return new SyntaxError(`${position(tokens.source, start)} ${problem(tokenText(tokens, index))}${snippet(tokens, decision, index)}`)
 }
 
-/** Cassandra shows the ten tokens before the offending one, white space counted as tokens. */
+/** Strings and quoted names without their quotes, as Cassandra's lexer makes them. */
+function tokenText(tokens: Tokens, index: number): string {
+  const kind = tokens.kinds[index]
+  if ((kind === TOKEN.string || kind === TOKEN.quoted) && tokens.texts[index] !== "") return tokens.texts[index] as string
+  return tokens.source.slice(tokens.starts[index], tokens.ends[index])
+}
+
+/** Cassandra shows the ten tokens before the one in brackets, white space counted as tokens. */
 const TOKENS_BEFORE = 10
 
-function snippet(tokens: Tokens, index: number, token: string): string {
+function snippet(tokens: Tokens, index: number, offending: number): string {
   let first = index
   let from = tokens.starts[index] as number
   for (let count = 0; first > 0 && count < TOKENS_BEFORE; count++) {
@@ -34,7 +42,17 @@ function snippet(tokens: Tokens, index: number, token: string): string {
     else from = tokens.starts[--first] as number
   }
   const start = tokens.starts[index] as number
-  const end = tokens.ends[index] as number
+  // As many characters as the text has: quotes are counted as if they were not there.
+  const bracketEnd = start + tokenText(tokens, index).length
+  const end = shownEnd(tokens, index, offending, bracketEnd)
   const before = tokens.source.slice(from, start).replaceAll("\n", "")
-  return ` (${from === 0 ? "" : "..."}${before}[${token}]${end >= tokens.source.length ? "" : "..."})`
+  return ` (${from === 0 ? "" : "..."}${before}[${tokens.source.slice(start, bracketEnd)}]${tokens.source.slice(bracketEnd, end)}${end >= tokens.source.length ? "" : "..."})`
+}
+
+/** Behind brackets that are not at the offending token stand two more tokens, white space counted. */
+function shownEnd(tokens: Tokens, index: number, offending: number, bracketEnd: number): number {
+  if (offending === index) return bracketEnd
+  const hasSpace = (tokens.starts[index + 1] as number) > (tokens.ends[index] as number)
+  const last = Math.min(index + (hasSpace ? 1 : 2), tokens.kinds.length - 2)
+  return (tokens.starts[last] as number) + tokenText(tokens, last).length
 }

@@ -58,7 +58,7 @@ export class TokenStream {
     return true
   }
   expectSymbol(symbol: string): void {
-    if (!this.takeSymbol(symbol)) throw this.mismatch(`'${symbol}'`, this.isSymbol(symbol, 1))
+    if (!this.takeSymbol(symbol)) throw this.mismatch(`'${symbol}'`)
   }
 
   isWord(word: string, ahead = 0): boolean {
@@ -76,13 +76,13 @@ export class TokenStream {
     return true
   }
   expectWord(word: string): void {
-    if (!this.takeWord(word)) throw this.mismatch("K_" + (word === "table" ? "COLUMNFAMILY" : word.toUpperCase()), this.isWord(word, 1))
+    if (!this.takeWord(word)) throw this.mismatch("K_" + (word === "table" ? "COLUMNFAMILY" : word.toUpperCase()))
   }
 
   /** A name: a word that is not reserved, or a quoted one. */
   isIdentifier(ahead = 0): boolean {
     const kind = this.kind(ahead)
-    return kind === TOKEN.word ? !RESERVED_WORDS.has(this.text(ahead)) : kind === TOKEN.quoted
+    return kind === TOKEN.word ? !RESERVED_WORDS.has(this.text(ahead)) : kind === TOKEN.quoted && this.text(ahead) !== ""
   }
   identifier(): string {
     if (!this.isIdentifier()) throw this.noAlternative()
@@ -90,16 +90,16 @@ export class TokenStream {
   }
 
   string(): string {
-    if (this.kind() !== TOKEN.string) throw this.mismatch("STRING_LITERAL", false)
+    if (this.kind() !== TOKEN.string) throw this.mismatch("STRING_LITERAL")
     return this.next()
   }
   integer(): string {
     const sign = this.takeSymbol("-") ? "-" : ""
-    if (this.kind() !== TOKEN.integer) throw this.mismatch("INTEGER", false)
+    if (this.kind() !== TOKEN.integer) throw this.mismatch("INTEGER")
     return sign + this.next()
   }
   boolean(): boolean {
-    if (this.kind() !== TOKEN.boolean) throw this.mismatch("BOOLEAN", false)
+    if (this.kind() !== TOKEN.boolean) throw this.mismatch("BOOLEAN")
     return this.next() === "true"
   }
 
@@ -128,17 +128,14 @@ export class TokenStream {
   expectEnd(): void {
     while (this.takeSymbol(";"));
     if (this.kind() === TOKEN.end) return
-    throw this.mismatch("EOF", false)
+    throw this.mismatch("EOF")
   }
 
-  /** None of the ways in which a rule goes on fits the current token. */
-  noAlternative(): SyntaxError {
-    return this.#error((token) => `no viable alternative at input '${token}'`)
+  /** None of the ways in which a rule goes on fits the current token. `decision`: the token where those ways began. */
+  noAlternative(decision = this.#at): SyntaxError {
+    return syntaxError(this.#tokens, this.#at, (token) => `no viable alternative at input '${token}'`, decision)
   }
-  mismatch(expected: string, isExtraneous: boolean): SyntaxError {
-    return this.#error((token) => (isExtraneous ? `extraneous input '${token}' expecting ${expected}` : `mismatched input '${token}' expecting ${expected}`))
-  }
-  #error(problem: (token: string) => string): SyntaxError {
-    return syntaxError(this.#tokens, this.#at, problem)
+  mismatch(expected: string): SyntaxError {
+    return syntaxError(this.#tokens, this.#at, (token) => `mismatched input '${token}' expecting ${expected}`)
   }
 }
