@@ -20,6 +20,13 @@ export interface NewKeyShape {
   readonly contextColumn: ColumnId
 }
 
+/** What becomes of a base column's cell: a cell of the view's column; `isVirtual`: without its value. */
+export interface Projection {
+  readonly base: ColumnId
+  readonly view: ColumnId
+  readonly isVirtual: boolean
+}
+
 export interface ViewShape {
   /** For every key column of the view, in key order, the base column it holds. */
   readonly keyColumns: readonly ColumnId[]
@@ -34,6 +41,9 @@ export interface ViewShape {
   /** View columns that readers see. */
   readonly selectedColumns: ReadonlySet<ColumnId>
   readonly witness: ColumnId
+  /** All projections of an entry, and those of a mask (the context's); both by view column. */
+  readonly projections: readonly Projection[]
+  readonly contextProjections: readonly Projection[]
 }
 
 const shapes = new WeakMap<TableSchema, ViewShape>()
@@ -52,7 +62,10 @@ function buildShape(view: TableSchema): ViewShape {
   const descriptor = view.view
   assert(descriptor !== null, `${view.keyspace}.${view.name} is a view`)
   const contextOf = columnMap(descriptor.context)
+  const contextProjections = projectionsOf(descriptor.context, false)
   return {
+    contextProjections,
+    projections: [...contextProjections, ...projectionsOf(descriptor.selected, false), ...projectionsOf(descriptor.virtual, true)].toSorted(byViewColumn),
     keyColumns: descriptor.keyColumns,
     newKeys: descriptor.newKeyColumns.map((baseColumn) => {
       const contextColumn = contextOf.get(baseColumn)
@@ -67,6 +80,14 @@ function buildShape(view: TableSchema): ViewShape {
     selectedColumns: new Set(descriptor.selected.map((column) => column.view)),
     witness: descriptor.witness,
   }
+}
+
+function projectionsOf(pairs: readonly { readonly base: ColumnId; readonly view: ColumnId }[], isVirtual: boolean): Projection[] {
+  return pairs.map(({ base, view }) => ({ base, view, isVirtual })).toSorted(byViewColumn)
+}
+
+function byViewColumn(a: Projection, b: Projection): number {
+  return a.view - b.view
 }
 
 function columnMap(pairs: readonly { readonly base: ColumnId; readonly view: ColumnId }[]): ReadonlyMap<ColumnId, ColumnId> {

@@ -247,6 +247,44 @@ describe("answers", () => {
     expect(client.takeAnswers()).toHaveLength(3)
   })
 
+  test("answers wait for the end of the turn when something must be written out first, and share that", () => {
+    let unwritten = false
+    const written: string[] = []
+    const { start, endTurn, turn } = setup({
+      hasUnwritten: () => unwritten,
+      beforeWrite: () => {
+        if (unwritten) written.push("log")
+        unwritten = false
+      },
+    })
+    const [first, second, third] = [start(), start(), start()]
+    unwritten = true
+    first.send(queryFrame("a"))
+    second.send(queryFrame("b"))
+    expect([first.writes.length, second.writes.length, turn.length, written.length]).toEqual([0, 0, 1, 0])
+    endTurn()
+    expect(written).toEqual(["log"])
+    expect([first.takeAnswers().length, second.takeAnswers().length]).toEqual([1, 1])
+    third.send(queryFrame("c"))
+    expect(third.writes).toHaveLength(1)
+    expect(turn).toHaveLength(0)
+  })
+
+  test("the handler is told where a read begins and ends, also when a frame in it is broken", () => {
+    const { handler, start } = setup()
+    const trace: string[] = []
+    Object.assign(handler, { readBegins: () => trace.push("begins"), readEnds: () => trace.push("ends") })
+    handler.answer = ({ text, reply }) => {
+      trace.push(text)
+      reply.void()
+    }
+    const client = start()
+    trace.length = 0
+    client.send(queryFrame("a"), queryFrame("b"))
+    client.send(queryFrame("c"), Buffer.from([0x42, 0, 0, 0, 0, 0, 0, 0, 0]))
+    expect(trace).toEqual(["begins", "a", "b", "ends", "begins", "c", "ends"])
+  })
+
   test("later answers: any order, one write at the end of the turn", () => {
     const { handler, start, endTurn, turn } = setup()
     handler.answer = () => {}
