@@ -19,10 +19,10 @@ interface Opened {
 
 async function settled<T>(simulation: Simulation, promise: Promise<T>): Promise<T> {
   let isSettled = false
-  const done = (): void => {
+  const settle = (): void => {
     isSettled = true
   }
-  promise.then(done, done)
+  promise.then(settle, settle)
   await simulation.run(() => isSettled)
   return promise
 }

@@ -123,10 +123,10 @@ export class ViewEngine {
 
   async wait<T>(work: Promise<T>): Promise<T> {
     let settled = false
-    const done = (): void => {
+    const settle = (): void => {
       settled = true
     }
-    work.then(done, done)
+    work.then(settle, settle)
     await this.simulation.run(() => settled, { maxMs: 100_000 })
     return work
   }
