@@ -63,7 +63,7 @@ test("no default exports, no barrels, no unfinished marks", () => {
     if (/^export default/m.test(text) && !/^vitest\..*config\.ts$/.test(file)) wrong.push(`${file}: default export`)
     if (/^export \*/m.test(text)) wrong.push(`${file}: barrel`)
     if (/\b(TODO|FIXME|XXX)\b/.test(text)) wrong.push(`${file}: unfinished mark`)
-    if (/\.(only|skip|todo)\(/.test(text) && file.endsWith(".test.ts")) wrong.push(`${file}: focused or skipped test`)
+    if (/\b(test|it|describe)\b[\w.]*\.(only|skip|todo)\b/.test(text) && file.endsWith(".test.ts")) wrong.push(`${file}: focused or skipped test`)
   }
   expect(wrong).toEqual([])
 })
