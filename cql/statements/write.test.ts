@@ -257,6 +257,29 @@ test("values sent by name are found, others are refused", () => {
   expect(() => encode(prepared, boundValues([Buffer.from("x")]))).toThrow("Invalid amount of bind variables")
 })
 
+test("values that lie together in the frame, apart, or in another order make the same row", () => {
+  const prepared = compile("INSERT INTO simple (k, a, b) VALUES (?, ?, ?)")
+  const frame = (...order: readonly string[]): BoundValues => {
+    const value: Readonly<Record<string, Buffer>> = { k: Buffer.from("key"), b: Buffer.from([0, 0, 0, 1]), a: Buffer.from([0, 0, 0, 2]), gap: Buffer.alloc(3) }
+    const at: Record<string, number> = {}
+    const parts: Buffer[] = []
+    let size = 0
+    for (const name of order) {
+      const bytes = value[name] as Buffer
+      const length = Buffer.alloc(4)
+      length.writeInt32BE(bytes.length)
+      at[name] = size + 4
+      size += 4 + bytes.length
+      parts.push(length, bytes)
+    }
+    const names = ["k", "a", "b"]
+    return { buffer: Buffer.concat(parts), count: 3, offsets: Int32Array.from(names, (name) => at[name] as number), lengths: Int32Array.of(3, 4, 4), names: null }
+  }
+  const together = encode(prepared, frame("k", "a", "b"))
+  expect(together.flatMap(mutationText)).toEqual(['simple "key"', "  row () simple marker", "    a = 2", "    b = 1"])
+  for (const order of [["a", "b", "k"], ["k", "b", "a"], ["b", "k", "a"], ["k", "a", "gap", "b"]]) expect(encode(prepared, frame(...order))).toEqual(together)
+})
+
 test("a prepared statement's id is that of its keyspace and text", () => {
   expect(compile("INSERT INTO simple (k) VALUES (?)").id.toString("hex")).toBe("5fccc271fb2a33e1c2a290a7e2f742d4")
 })
