@@ -164,11 +164,14 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const views: ViewManager = new ViewManager({
     self, incarnation: identity.incarnation, router, metadata, liveness: heartbeats, clock, store: () => store, log: (line) => log.info(line),
   })
-  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url) }, workerCount: 1 })
+  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url) }, workerCount: 2 })
   const store: LocalStore = await openStore({
     disk, clock, jobs, directory: `${config.dataDirectory}/data`, hostId: identity.hostId, clusterName: config.clusterName,
     options: { tables: storedTables(metadata.current()), nextTableId: metadata.state().schema.nextTableId, memtableSpaceBytes: config.memtableSpaceBytes, commitlogSyncPeriodMs: config.commitlogSyncPeriodMs },
-    events: { obligation: (bytes, position) => views.obligation(bytes, position) },
+    events: {
+      obligation: (bytes, position) => views.obligation(bytes, position),
+      failed: (error) => log.error(`Background work of the storage failed: ${error.message}`),
+    },
   })
   const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints`, metadata, liveness: heartbeats, log: (line) => log.info(line) })
   const virtualTables = createVirtualTables({
