@@ -3,41 +3,50 @@
 import type { Consistency, WriteType } from "../cql/errors.ts"
 import type { WritePlan } from "../cql/plan.ts"
 import type { BatchType } from "../cql/request.ts"
+import { isCounterTable } from "../data/counters.ts"
 import { combineMutations } from "../data/combine-mutations.ts"
 import type { Schema } from "../data/schema.ts"
 import { Buffer } from "../runtime/pure.ts"
-import type { Completion, Coordinator } from "./coordinator.ts"
+import type { Completion } from "./coordinator.ts"
 import { GroupCompletion } from "./group-completion.ts"
+import type { NodeCoordinator } from "./node-coordinator.ts"
 import { firstTable, mutationSizeAt } from "./mutation-tables.ts"
 
 export class BatchWriter {
-  readonly #coordinator: Coordinator
+  readonly #coordinator: NodeCoordinator
 
-  constructor(coordinator: Coordinator) {
+  constructor(coordinator: NodeCoordinator) {
     this.#coordinator = coordinator
   }
 
-  /** `mutations[0, length)`: `count` of them, as the plans wrote them. */
+  /** A batch of counters is one of type COUNTER, whatever it says. `mutations[0, length)`: `count` of them, as the plans wrote them. */
   write(
     type: BatchType, plans: readonly WritePlan[], mutations: Buffer, count: number, consistency: Consistency, schema: Schema, completion: Completion,
   ): void {
-    const keyspace = plans[0]?.table.keyspace
+    const first = plans[0]?.table
+    const keyspace = first?.keyspace
+    const kind = first !== undefined && isCounterTable(first) ? "COUNTER" : type
     if (keyspace === undefined || count === 0) {
       completion.done(null)
       return
     }
     if (plans.every(({ table }) => table.keyspace === keyspace)) {
-      this.#writeKeyspace(type, keyspace, mutations, count, consistency, schema, completion)
+      this.#writeKeyspace(kind, keyspace, mutations, count, consistency, schema, completion)
       return
     }
     const parts = byKeyspace(mutations, schema)
     const group = new GroupCompletion(parts.size, completion)
-    for (const [name, part] of parts) this.#writeKeyspace(type, name, Buffer.concat(part), part.length, consistency, schema, group)
+    for (const [name, part] of parts) this.#writeKeyspace(kind, name, Buffer.concat(part), part.length, consistency, schema, group)
   }
 
   #writeKeyspace(
     type: BatchType, keyspace: string, mutations: Buffer, count: number, consistency: Consistency, schema: Schema, completion: Completion,
   ): void {
+    if (type === "COUNTER") {
+      // They add up instead of replacing each other: nothing is combined.
+      this.#coordinator.writeCounters(keyspace, mutations, count, consistency, completion)
+      return
+    }
     const combined = count === 1 ? { bytes: mutations, count } : combineMutations(mutations, count, schema)
     this.#coordinator.write(keyspace, combined.bytes, combined.count, consistency, writeTypeOf(type, combined.count), completion)
   }
@@ -45,7 +54,6 @@ export class BatchWriter {
 
 /** As Cassandra: what touches one partition is atomic by itself, and SIMPLE. */
 function writeTypeOf(type: BatchType, count: number): WriteType {
-  if (type === "COUNTER") return "COUNTER"
   if (count === 1) return "SIMPLE"
   return type === "LOGGED" ? "BATCH" : "UNLOGGED_BATCH"
 }

@@ -64,6 +64,12 @@ export function isSerial(consistency: Consistency): boolean {
   return consistency === CONSISTENCY.serial || consistency === CONSISTENCY.localSerial
 }
 
+/** Throws InvalidRequestError with Cassandra's words. */
+export function validateForCounters(consistency: Consistency, table: string): void {
+  if (consistency === CONSISTENCY.any) throw new InvalidRequestError(`Consistency level ANY is not yet supported for counter table ${table}`)
+  if (isSerial(consistency)) throw new InvalidRequestError("Counter operations are inherently non-serializable")
+}
+
 /** The level at which a conditional update is decided. Throws InvalidRequestError with Cassandra's words. */
 export function validateForCas(consistency: Consistency): void {
   if (!isSerial(consistency)) throw new InvalidRequestError("Invalid consistency for conditional update. Must be one of SERIAL or LOCAL_SERIAL")

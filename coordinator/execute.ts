@@ -245,7 +245,8 @@ export class StatementExecutor implements RequestHandler {
   }
 
   #write(plan: WritePlan, options: QueryOptions, reply: Reply, session: TraceSession | null): void {
-    validateForWrite(options.consistency)
+    if (isCounterTable(plan.table)) validateForCounters(options.consistency, plan.table.name)
+    else validateForWrite(options.consistency)
     if (plan.readsFirst) {
       this.#later(this.#planAfterReads(plan, ownOptions(options), reply, session), reply, null)
       return
@@ -262,7 +263,6 @@ export class StatementExecutor implements RequestHandler {
     }
     const { coordinator } = this.#deps
     if (isCounterTable(plan.table)) {
-      validateForCounters(options.consistency, plan.table.name)
       coordinator.writeCounters(plan.table.keyspace, this.#writer.out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, reply, session))
       return
     }

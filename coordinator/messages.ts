@@ -21,6 +21,7 @@ export const ENVELOPE_SIZE = 10
 export const VERB = {
   write: 1, writeAck: 2, writeFailed: 3, read: 4, readData: 5, readDigest: 6, readFailed: 7, hint: 8, readRepair: 9,
   paxosPrepare: 10, paxosPromise: 11, paxosPropose: 12, paxosAccept: 13, paxosFailed: 14,
+  counterWrite: 15, counterAck: 16, counterFailed: 17,
   view: 32, viewAck: 33, buildDigest: 34, buildDigestAnswer: 35,
   heartbeat: 64, metadata: 65,
 } as const

@@ -7,6 +7,7 @@ import type { Completion, Coordinator } from "./coordinator.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import { ClusterView } from "./cluster-view.ts"
 import { isSerial } from "./consistency.ts"
+import { CounterWrites } from "./counters/counter-writes.ts"
 import { Exchanges } from "./exchanges.ts"
 import { PaxosProposer } from "./paxos/paxos-proposer.ts"
 import { PaxosReplica } from "./paxos/paxos-replica.ts"
@@ -23,6 +24,7 @@ export class NodeCoordinator implements Coordinator {
   readonly #speculations: RequestTable
   readonly #writes: WritePath
   readonly #reads: ReadPath
+  readonly #counters: CounterWrites
   /** Conditional updates and serial reads. */
   readonly #paxos: PaxosProposer
 
@@ -36,6 +38,7 @@ export class NodeCoordinator implements Coordinator {
     this.#writes = new WritePath(deps, view, this.#requests)
     this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(deps, view, exchanges, this.#writes), latency)
     new Replica(deps)
+    this.#counters = new CounterWrites(deps, view, this.#requests, this.#writes)
     this.#paxos = new PaxosProposer(deps, view, this.#requests, this.#writes, this, new PaxosReplica(deps))
   }
 
@@ -61,6 +64,11 @@ export class NodeCoordinator implements Coordinator {
         completion.done(error)
       },
     )
+  }
+
+  /** As `write`, of counter tables. */
+  writeCounters(keyspace: string, mutations: Buffer, count: number, consistency: Consistency, completion: Completion): void {
+    this.#counters.write(keyspace, mutations, count, consistency, completion)
   }
 
   /** A conditional update: resolves with whether it was applied. `commit`: the level at which its write must be kept. */

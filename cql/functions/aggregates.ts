@@ -168,7 +168,7 @@ export function aggregateFunctions(comparatorOf: (type: CqlType) => ValueCompara
   }
   const numeric = (name: "sum" | "avg"): Overload[] =>
     NUMERIC_TYPES.map((type) => ({
-      kind: "aggregate" as const, name, argumentTypes: [native(type)], returnType: native(type === "counter" ? "bigint" : type),
+      kind: "aggregate" as const, name, argumentTypes: [native(type)], returnType: native(type),
       newState: () => numericState(type, name === "avg"),
     }))
   return [

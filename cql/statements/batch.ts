@@ -1,4 +1,6 @@
 // BEGIN BATCH ... APPLY BATCH: its statements compiled one by one, with one set of bind variables and one timestamp.
+import { isCounterTable } from "../../data/counters.ts"
+import type { TableSchema } from "../../data/schema.ts"
 import { nativeType } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { BatchStatement, ModificationStatement } from "../language/ast-dml.ts"
@@ -32,19 +34,29 @@ export function compileModification(statement: ModificationStatement, context: C
 export function compileBatch(statement: BatchStatement, context: CompileContext): BatchPlan | CasPlan {
   const { type, using } = statement
   if (using.timeToLive !== null) throw new InvalidRequestError("Global TTL on the BATCH statement is not supported.")
-  if (type === "COUNTER" && using.timestamp !== null) throw new InvalidRequestError("Cannot provide custom timestamp for counter BATCH")
-  if (type === "COUNTER" && statement.statements.length > 0) throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
   const timestamp = using.timestamp === null ? null : compileTimestamp(using.timestamp, context)
   const plans = statement.statements.map((inner) => compileModification(inner, context))
-  if (timestamp !== null && plans.some(({ definition }) => definition.attributes.hasTimestamp)) {
-    throw new InvalidRequestError("Timestamp must be set either on BATCH or individual statements")
+  const isConditional = plans.some(({ definition }) => (definition.conditions ?? null) !== null)
+  if (timestamp !== null) {
+    if (isConditional) throw new InvalidRequestError("Cannot provide custom timestamp for conditional BATCH")
+    if (type === "COUNTER") throw new InvalidRequestError("Cannot provide custom timestamp for counter BATCH")
+    if (plans.some(({ definition }) => definition.attributes.hasTimestamp)) throw new InvalidRequestError("Timestamp must be set either on BATCH or individual statements")
+    if (plans.some(({ table }) => isCounterTable(table))) throw new InvalidRequestError("Cannot provide custom timestamp for a BATCH containing counters")
   }
+  checkBatchTables(type, plans)
   const [first, ...others] = plans
-  if (first !== undefined && plans.some(({ definition }) => (definition.conditions ?? null) !== null)) {
-    if (timestamp !== null) throw new InvalidRequestError("Cannot provide custom timestamp for conditional BATCH")
+  if (first !== undefined && isConditional) {
     return new ConditionalPlan([first, ...others], true)
   }
   return new Batch(type, plans, timestamp, context.variables.specifications())
+}
+
+/** Counters and other tables do not mix, and counters are not logged. Throws InvalidRequestError. */
+export function checkBatchTables(type: BatchPlan["type"], statements: readonly { readonly table: TableSchema }[]): void {
+  const counters = statements.filter(({ table }) => isCounterTable(table)).length
+  if (type === "COUNTER" && counters < statements.length) throw new InvalidRequestError("Cannot include non-counter statement in a counter batch")
+  if (counters > 0 && counters < statements.length) throw new InvalidRequestError("Counter and non-counter mutations cannot exist in the same batch")
+  if (type === "LOGGED" && counters > 0) throw new InvalidRequestError("Cannot include a counter statement in a logged batch")
 }
 
 function compileTimestamp(term: Term, context: CompileContext): CompiledTerm {

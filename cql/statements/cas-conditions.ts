@@ -4,6 +4,7 @@
 // whole values, and no element is the same as null.
 import { type Buffer, assert } from "../../runtime/pure.ts"
 import { type CqlType, isMultiCell } from "../../data/cql-type.ts"
+import { isCounterColumn, isCounterTable } from "../../data/counters.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { packCollection, unpackCollection } from "../../data/types/collections.ts"
 import { unpackTuple } from "../../data/types/tuples.ts"
@@ -17,7 +18,7 @@ import { compileTerm } from "./compile-term.ts"
 import type { ExistingRow } from "./existing-rows.ts"
 import { referencesDuration } from "./schema-types.ts"
 import { type CompiledTerm, type TermContext, UNSET, columnReceiver, pseudoReceiver } from "./term.ts"
-import { findColumn, isCounterColumn, isKeyColumn } from "./write-table.ts"
+import { findColumn, isKeyColumn } from "./write-table.ts"
 
 type RowTest = (row: ExistingRow | null) => boolean
 
@@ -55,7 +56,7 @@ export function compileConditions(
 }
 
 export function checkConditional(table: TableSchema, hasTimestamp: boolean): void {
-  if (table.columns.some(isCounterColumn)) throw new InvalidRequestError("Conditional updates are not supported on counter tables")
+  if (isCounterTable(table)) throw new InvalidRequestError("Conditional updates are not supported on counter tables")
   refuseTimestamp(hasTimestamp)
 }
 

@@ -1,5 +1,6 @@
 // INSERT JSON: an INSERT of all columns of the table, whose values are looked up in one JSON object when it is bound.
 // Columns that the object does not name become null, or are left alone with DEFAULT UNSET.
+import { isCounterTable } from "../../data/counters.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { nativeType } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
@@ -17,6 +18,7 @@ import { equalTo } from "./write-where.ts"
 
 export function compileInsertJson(statement: InsertJsonStatement, compileContext: CompileContext): ModificationPlan {
   const table = findWritableTable(statement.table, compileContext)
+  if (isCounterTable(table)) throw new InvalidRequestError("INSERT statements are not allowed on counter tables, use UPDATE instead")
   const context: TermContext = { ...compileContext, table }
   const receiver = { keyspace: table.keyspace, table: table.name, name: "[json]", type: nativeType("text") }
   const source = new JsonSource(table, compileTerm(statement.json, receiver, context))

@@ -1,3 +1,4 @@
+import { isCounterTable } from "../../data/counters.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { InsertStatement } from "../language/ast-dml.ts"
@@ -15,6 +16,7 @@ import { equalTo } from "./write-where.ts"
 
 export function compileInsert(statement: InsertStatement, compileContext: CompileContext): ModificationPlan {
   const table = findWritableTable(statement.table, compileContext)
+  if (isCounterTable(table)) throw new InvalidRequestError("INSERT statements are not allowed on counter tables, use UPDATE instead")
   const context: TermContext = { ...compileContext, table }
   if (statement.columns.length !== statement.values.length) throw new InvalidRequestError("Unmatched column names/values")
   const given = new Map<ColumnSchema, Term>()

@@ -1,6 +1,7 @@
 // What a statement writes into a row (or a static row), collected operation by operation: cells and complex deletions,
 // without the clustering, because the same content may go to several rows.
 import { Buffer } from "../../runtime/pure.ts"
+import { countBytes, countOf } from "../../data/counters.ts"
 import { compareCellPlaces, compareCells, removes } from "../../data/reconcile.ts"
 import { CELL_KIND, type Cell, type ComplexDeletion, type Deletion, type Marker, type Row } from "../../data/row.ts"
 import type { WriteTime } from "./write-attributes.ts"
@@ -25,6 +26,13 @@ export class RowDraft {
     const { timestampHigh, timestampLow, ttlSeconds, nowSeconds } = this.time
     const kind = ttlSeconds === 0 ? CELL_KIND.plain : CELL_KIND.expiring
     this.#cells.push({ column, path, kind, timestampHigh, timestampLow, ttlSeconds, expiresAt: ttlSeconds === 0 ? 0 : nowSeconds + ttlSeconds, value })
+  }
+
+  /** Adds to a counter: to what the statement adds to it already. */
+  add(column: number, count: Uint8Array): void {
+    const known = this.#cells.findIndex((cell) => cell.column === column && cell.path === null)
+    const before = known < 0 ? null : this.#cells.splice(known, 1)[0]
+    this.put(column, null, before === undefined || before === null ? count : countBytes(countOf(before.value as Uint8Array) + countOf(count)))
   }
 
   /** A tombstone. */

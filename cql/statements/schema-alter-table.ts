@@ -1,13 +1,14 @@
 // ALTER TABLE and DROP TABLE. Views follow their base: a new regular column is selected by views that select all columns
 // and otherwise, where the view has no key column of its own, watched as evidence of life; renamed key columns are renamed.
 import type { ColumnDescriptor, DroppedColumn, KeyspaceDescriptor, TableDescriptor, ViewDescriptor } from "../../data/schema.ts"
-import { isMultiCell } from "../../data/cql-type.ts"
+import { type CqlType, isMultiCell } from "../../data/cql-type.ts"
 import { quoteIdentifier, typeName } from "../../data/types/type-name.ts"
-import { InvalidRequestError } from "../errors.ts"
+import { ConfigurationError, InvalidRequestError } from "../errors.ts"
 import type { AlterTableStatement, ColumnDefinition, DropTableStatement, TableAlteration } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
+import { undefinedColumn } from "./find-table.ts"
 import { checkColumnName } from "./schema-columns.ts"
-import { checkNestedCollections, refuseMasks, refuseStatics } from "./schema-create-table.ts"
+import { checkNestedCollections, refuseMasks, refuseStatics, refuseTimeToLive } from "./schema-create-table.ts"
 import { changed, checkModifiable, findKeyspace, findTable, keyspaceOf, typeScope, unchanged, viewsOf, withKeyspace, withTables, withoutTable } from "./schema-edit.ts"
 import { alteredOptions } from "./schema-options.ts"
 import { renameInWhereClause } from "./schema-where-text.ts"
@@ -29,7 +30,7 @@ export function alterTable(statement: AlterTableStatement, session: string | nul
   const keyspaceName = keyspaceOf(statement.table, session)
   const name = statement.table.name
   return (schema, descriptor, nowMicros) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `ALTER <table ${keyspaceName}.${name}>`)
     const keyspace = findKeyspace(descriptor, keyspaceName)
     const table = findTable(keyspace, name)
     if (keyspace === null || table === null) {
@@ -83,11 +84,21 @@ function newColumn(definition: ColumnDefinition, table: TableDescriptor, keyspac
   const type = resolveType(definition.type, typeScope(keyspace))
   if (definition.static && !table.columns.some((column) => column.kind === "clustering")) refuseStatics()
   checkNestedCollections(type, ` for column ${name}`)
-  if (isCounter(type)) throw new InvalidRequestError("Counter tables are not supported")
+  checkCounters(table, name, type)
   const kind = definition.static ? "static" : "regular"
   const dropped = table.droppedColumns.findLast((column) => column.name === name)
+  if (dropped !== undefined && isCounter(dropped.type)) throw new InvalidRequestError(`Cannot re-add previously dropped counter column ${name}`)
   if (dropped !== undefined) checkReadded(dropped, { name, type, kind })
   return { id: table.nextColumnId, name, type, kind, position: -1, reversed: false, hidden: null }
+}
+
+/** A table has counters only, or none, outside its key. */
+function checkCounters(table: TableDescriptor, name: string, type: CqlType): void {
+  const others = table.columns.filter((column) => column.kind === "regular" || column.kind === "static")
+  const hasCounters = others.some((column) => isCounter(column.type))
+  const where = `${table.keyspace}.${table.name}`
+  if (isCounter(type) && !hasCounters) throw new ConfigurationError(`${where}: Cannot have a counter column ("${name}") in a non counter table`)
+  if (!isCounter(type) && hasCounters) throw new ConfigurationError(`${where}: Cannot have a non counter column ("${name}") in a counter table`)
 }
 
 function checkReadded(dropped: DroppedColumn, added: Pick<ColumnDescriptor, "name" | "type" | "kind">): void {
@@ -123,7 +134,7 @@ function dropColumns(alteration: Alteration<"drop">, { table, views }: Alteree, 
   const droppedAtMicros = alteration.usingTimestamp === null ? nowMicros : Number(alteration.usingTimestamp)
   if (!Number.isSafeInteger(droppedAtMicros)) throw new InvalidRequestError(`Invalid timestamp ${alteration.usingTimestamp ?? ""}`)
   let next = table
-  for (const name of alteration.columns) {
+  for (const name of new Set(alteration.columns)) {
     const column = visible(next, name)
     if (column === undefined) {
       if (alteration.ifExists) continue
@@ -150,10 +161,8 @@ function renameColumns(alteration: Alteration<"rename">, { table, views }: Alter
   for (const { from, to } of alteration.columns) {
     const current = tables[0] as TableDescriptor
     const column = visible(current, from)
-    if (column === undefined) {
-      if (alteration.ifExists) continue
-      throw new InvalidRequestError(`Column ${quoteIdentifier(from)} was not found in table '${table.keyspace}.${table.name}'`)
-    }
+    // Also with IF EXISTS.
+    if (column === undefined) throw undefinedColumn(from, table)
     if (!isKey(column)) throw new InvalidRequestError(`Cannot rename non PRIMARY KEY column ${quoteIdentifier(from)}`)
     if (visible(current, to) !== undefined) {
       throw new InvalidRequestError(
@@ -174,6 +183,7 @@ function renamed(table: TableDescriptor, from: string, to: string): TableDescrip
 
 function changeOptions(alteration: Alteration<"options">, { table, views }: Alteree): TableDescriptor {
   const options = alteredOptions(table.options, alteration.properties)
+  if (table.columns.some(({ type }) => isCounter(type))) refuseTimeToLive(options)
   if (views.length > 0 && options.gcGraceSeconds === 0) {
     throw new InvalidRequestError(`Cannot alter gc_grace_seconds of the base table of a materialized view to 0, ${LOW_GC_GRACE}`)
   }
@@ -192,7 +202,7 @@ export function dropTable(statement: DropTableStatement, session: string | null)
   const keyspaceName = keyspaceOf(statement.table, session)
   const name = statement.table.name
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `DROP <table ${keyspaceName}.${name}>`)
     const keyspace = findKeyspace(descriptor, keyspaceName)
     const table = findTable(keyspace, name)
     if (keyspace === null || table === null) {

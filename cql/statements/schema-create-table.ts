@@ -21,16 +21,17 @@ export function createTable(statement: CreateTableStatement, session: string | n
   const primaryKey = primaryKeyOf(statement)
   checkDeclarations(statement)
   return (schema, descriptor, _nowMicros, newUuid) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `CREATE <all tables in ${keyspaceName}>`)
     const keyspace = findKeyspace(descriptor, keyspaceName)
     if (keyspace === null) throw new InvalidRequestError(`Keyspace '${keyspaceName}' doesn't exist`)
+    const given = newOptions(statement.properties)
     if (findTable(keyspace, name) !== null) {
       if (statement.ifNotExists) return unchanged(descriptor)
       throw new AlreadyExistsError(keyspaceName, name, `Cannot add already existing table "${name}" to keyspace "${keyspaceName}"`)
     }
-    const given = newOptions(statement.properties)
     const columns = buildColumns(statement, primaryKey, keyspace)
     checkTableName(keyspaceName, name)
+    if (columns.some(({ type }) => isCounter(type))) refuseTimeToLive(given.options)
     const table: TableDescriptor = {
       id: descriptor.nextTableId,
       uuid: given.uuid ?? newUuid(),
@@ -71,6 +72,11 @@ function checkDeclarations(statement: CreateTableStatement): void {
   if (statement.compactStorage) throw new InvalidRequestError("COMPACT STORAGE tables are not supported")
 }
 
+/** Of a table with counters. */
+export function refuseTimeToLive(options: Pick<TableDescriptor["options"], "defaultTimeToLive">): void {
+  if (options.defaultTimeToLive > 0) throw new InvalidRequestError("Cannot set default_time_to_live on a table with counters")
+}
+
 export function refuseMasks(): never {
   throw new InvalidRequestError("Cannot mask columns because dynamic data masking is not enabled")
 }
@@ -94,9 +100,8 @@ function buildColumns(statement: CreateTableStatement, primaryKey: PrimaryKeyDef
   const statics = others.filter((column) => column.static)
   const regulars = others.filter((column) => !column.static)
   if (statics.length > 0 && primaryKey.clustering.length === 0) refuseStatics()
-  for (const column of others) {
-    if (isCounter(column.cqlType)) throw new InvalidRequestError("Counter tables are not supported")
-  }
+  const counters = others.filter((column) => isCounter(column.cqlType))
+  if (counters.length > 0 && counters.length < others.length) throw new InvalidRequestError("Cannot mix counter and non counter columns in the same table")
   const columns: ColumnDescriptor[] = []
   const add = (name: string, kind: ColumnDescriptor["kind"], position: number): void => {
     const { cqlType } = byName.get(name) as TypedColumn

@@ -155,7 +155,6 @@ test("what cannot be made yet says so", () => {
   sandbox.run("CREATE TABLE t (k int PRIMARY KEY, v int)")
   for (const [text, message] of [
     ["CREATE INDEX ON t (v)", "Secondary indexes are not supported"],
-    ["CREATE TABLE c (k int PRIMARY KEY, n counter)", "Counter tables are not supported"],
     ["ALTER TABLE t WITH cdc = true", "Change data capture is not supported"],
     ["DROP FUNCTION f", "User-defined functions are not supported"],
   ] as const) {

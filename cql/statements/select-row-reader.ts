@@ -7,6 +7,7 @@
 // Partition key and static row come in calls of their own and stay valid for the rows after them; the static row is copied.
 import { Buffer } from "../../runtime/pure.ts"
 import { ByteReader } from "../../data/bytes.ts"
+import { isCounterType, sumOfShards } from "../../data/counters.ts"
 import { isMultiCell } from "../../data/cql-type.ts"
 import { splitPartitionKey } from "../../data/partition-key.ts"
 import { CELL_KIND, type Cell, type Row } from "../../data/row.ts"
@@ -167,7 +168,7 @@ export class RowReader implements RowValues {
     const first = live[0]
     if (first === undefined) return
     const type = (this.columns[slot] as ColumnSchema).type
-    const value = isMultiCell(type) ? assembleCollection(type, live) : Buffer.from(first.value as Uint8Array)
+    const value = isMultiCell(type) ? assembleCollection(type, live) : isCounterType(type) ? sumOfShards(live) : Buffer.from(first.value as Uint8Array)
     this.#set(slot, value, 0, value.length)
   }
 }

@@ -67,7 +67,10 @@ function attributeOfColumn(attribute: Attribute, column: ColumnSchema, slot: num
 
 function single(attribute: Attribute, name: string, slot: number, matches: (cell: Cell, scope: Scope) => boolean): Expression {
   const evaluate = (scope: Scope): Buffer | null => {
-    const cell = scope.row.cells(slot).find((candidate) => matches(candidate, scope))
+    const cells = scope.row.cells(slot).filter((candidate) => matches(candidate, scope))
+    // Only a counter has several: its shards.
+    if (cells.length > 1 && attribute !== "ttl") return latest(cells)
+    const [cell] = cells
     return cell === undefined ? null : attributeOf(attribute, cell, scope.nowSeconds)
   }
   return { type: attributeType(attribute), name, evaluate }

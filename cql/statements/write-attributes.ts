@@ -1,5 +1,6 @@
 // USING TIMESTAMP and USING TTL of one statement: constants or bound values, with the table's default time to live.
 import { type Buffer, assert } from "../../runtime/pure.ts"
+import { isCounterTable } from "../../data/counters.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { MIN_HIGH, MIN_LOW } from "../../data/timestamp.ts"
 import { nativeType } from "../../data/types/type-name.ts"
@@ -31,6 +32,8 @@ export class WriteAttributes {
     const receiver = (name: string, type: "bigint" | "int") => ({ keyspace: table.keyspace, table: table.name, name, type: nativeType(type) })
     this.#timestamp = using.timestamp === null ? null : compileTerm(using.timestamp, receiver("[timestamp]", "bigint"), context)
     this.#timeToLive = using.timeToLive === null ? null : compileTerm(using.timeToLive, receiver("[ttl]", "int"), context)
+    if (isCounterTable(table) && using.timestamp !== null) throw new InvalidRequestError("Cannot provide custom timestamp for counter updates")
+    if (isCounterTable(table) && using.timeToLive !== null) throw new InvalidRequestError("Cannot provide custom TTL for counter updates")
     this.#defaultTtlSeconds = table.options.defaultTimeToLive
   }
 

@@ -2,6 +2,7 @@
 // bound. Operations on lists by index or by value need the row as it is before the write: the coordinator reads it first.
 import { Buffer } from "../../runtime/pure.ts"
 import { type CqlType, isMultiCell } from "../../data/cql-type.ts"
+import { isCounterType } from "../../data/counters.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { unpackCollection } from "../../data/types/collections.ts"
 import { unpackTuple } from "../../data/types/tuples.ts"
@@ -11,6 +12,7 @@ import type { Term } from "../language/ast-terms.ts"
 import type { BoundValues } from "../request.ts"
 import { compileTerm } from "./compile-term.ts"
 import { compileListElementDeletion, compileListSubtraction, compileSetListElement } from "./list-operations.ts"
+import { counterOperation } from "./counter-operations.ts"
 import { type ListPaths, listPathsOf } from "./list-paths.ts"
 import type { RowDraft } from "./row-draft.ts"
 import { type CompiledTerm, type TermContext, UNSET, columnReceiver, pseudoReceiver } from "./term.ts"
@@ -47,6 +49,7 @@ export function compileSet(column: ColumnSchema, value: Term, table: TableSchema
 
 export function setOperation(column: ColumnSchema, term: CompiledTerm, context: TermContext): Operation {
   const { id, type } = column
+  if (isCounterType(type)) throw new InvalidRequestError(`Cannot set the value of counter column ${column.name} (counters can only be incremented/decremented, not set)`)
   if (!isMultiCell(type)) return operation(column, term, (row, bytes) => (bytes === null ? row.remove(id, null) : row.put(id, null, bytes)))
   const paths = listPathsOf(context.functions)
   return { column, simple: null, apply: whenSet(term, (row, bytes) => {
@@ -111,6 +114,7 @@ function fieldPath(index: number): Buffer {
 /** `column = column + value`. */
 function compileAdd(column: ColumnSchema, value: Term, table: TableSchema, context: TermContext): Operation {
   const { id, type } = column
+  if (isCounterType(type)) return counterOperation(column, compileTerm(value, columnReceiver(table, column), context), 1n)
   requireCollection(column, `${column.name} = ${column.name} + ${termText(value)}`, "counter")
   const term = compileTerm(value, columnReceiver(table, column), context)
   const paths = listPathsOf(context.functions)
@@ -124,6 +128,7 @@ function compileAdd(column: ColumnSchema, value: Term, table: TableSchema, conte
 function compileSubtract(column: ColumnSchema, value: Term, table: TableSchema, context: TermContext): Operation {
   const { id, type } = column
   const text = `${column.name} = ${column.name} - ${termText(value)}`
+  if (isCounterType(type)) return counterOperation(column, compileTerm(value, columnReceiver(table, column), context), -1n)
   requireCollection(column, text, "counter")
   const receiver = columnReceiver(table, column)
   if (type.kind === "list") return compileListSubtraction(column, compileTerm(value, receiver, context))
@@ -137,7 +142,8 @@ function compileSubtract(column: ColumnSchema, value: Term, table: TableSchema, 
 
 /** `column = value + column`, for lists. */
 function compilePrepend(column: ColumnSchema, value: Term, table: TableSchema, context: TermContext): Operation {
-  const text = `${column.name} = ${termText(value)} + ${column.name}`
+  // Cassandra writes a minus here.
+  const text = `${column.name} = ${termText(value)} - ${column.name}`
   if (column.type.kind !== "list") throw new InvalidRequestError(`Invalid operation (${text}) for non list column ${column.name}`)
   if (!isMultiCell(column.type)) throw new InvalidRequestError(`Invalid operation (${text}) for frozen list column ${column.name}`)
   const term = compileTerm(value, columnReceiver(table, column), context)
@@ -210,7 +216,7 @@ export function compileDeletion(target: DeleteTarget, table: TableSchema, contex
   const column = findColumn(table, target.column)
   switch (target.kind) {
     case "column":
-      return { column, simple: null, apply: (row) => (isMultiCell(column.type) ? row.clear(column.id) : row.remove(column.id, null)) }
+      return { column, simple: null, apply: (row) => (isMultiCell(column.type) || isCounterType(column.type) ? row.clear(column.id) : row.remove(column.id, null)) }
     case "element":
       return compileElementDeletion(column, target.key, table, context)
     case "field":

@@ -8,13 +8,11 @@ import type { CompileContext } from "./term.ts"
 /** Keyspaces that only the node itself writes. */
 const READ_ONLY_KEYSPACES: ReadonlySet<string> = new Set(["system", "system_schema"])
 
-/** As findTable; refuses views, virtual tables, the system's own and counters. */
+/** As findTable; refuses views, virtual tables and the system's own. */
 export function findWritableTable(name: TableName, context: CompileContext): TableSchema {
   const table = findTable(name, context)
   if (table.kind === "view") throw new InvalidRequestError("Cannot directly modify a materialized view")
   refuseReadOnly(table, "Modification")
-  const counter = table.regulars.find(isCounterColumn) ?? table.statics.find(isCounterColumn)
-  if (counter !== undefined) throw new InvalidRequestError(`Counter columns are not supported: ${counter.name} in table ${table.keyspace}.${table.name}`)
   return table
 }
 
@@ -23,14 +21,10 @@ export function refuseReadOnly(table: TableSchema, what: "Modification" | "Trunc
   if (table.kind === "virtual") throw new InvalidRequestError(`${what} is not supported by table ${table.keyspace}.${table.name}`)
 }
 
-export function isCounterColumn(column: ColumnSchema): boolean {
-  return column.type.kind === "native" && column.type.name === "counter"
-}
-
 /** The column of that name. */
 export function findColumn(table: TableSchema, name: string): ColumnSchema {
   const column = table.columnByName.get(name)
-  if (column === undefined) throw new InvalidRequestError(`Undefined column name ${name} in table ${table.keyspace}.${table.name}`)
+  if (column === undefined) throw undefinedColumn(name, table)
   return column
 }
 
