@@ -20,7 +20,7 @@
 // is a simple row too; it is set anew by every merge, and D does not remove it.
 import { Buffer } from "../runtime/pure.ts"
 import type { RowView } from "./local-store.ts"
-import { partitionKeyValues } from "./partition-key.ts"
+import { MAX_KEY_SIZE, partitionKeyValues } from "./partition-key.ts"
 import { strongerDeletion } from "./range-tombstones.ts"
 import { compareCellPlaces, compareCells, compareMarkers, isLiveCell, isLiveMarker, mergeCells, mergeComplexDeletions, mergeRows, removes } from "./reconcile.ts"
 import { CELL_KIND, type Cell, type ComplexDeletion, type Deletion, type Marker, type Row } from "./row.ts"
@@ -92,7 +92,7 @@ function primaryKeyIndex(base: TableSchema, column: ColumnId): number {
   return kind === "partition_key" ? position : kind === "clustering" ? base.partitionKey.length + position : -1
 }
 
-/** keyRaw: null unless every new key column has a value. */
+/** keyRaw: null unless every new key column has a value, and for a key that is too long to be one. */
 function keyOf(base: TableSchema, shape: ViewShape, primaryKey: readonly Buffer[], newKeyValue: (column: ColumnId) => Buffer | null): Buffer[] | null {
   const key: Buffer[] = []
   for (const column of shape.keyColumns) {
@@ -101,7 +101,22 @@ function keyOf(base: TableSchema, shape: ViewShape, primaryKey: readonly Buffer[
     if (value === null) return null
     key.push(value)
   }
-  return key
+  return viewKeyExcess(key, shape.partitionColumns) === null ? key : null
+}
+
+/**
+ * The bytes of the partition key or of the clustering when they are more than a row can have, else null. Clients are told so
+ * when they write such a row; one that was there before its view is in no view.
+ */
+export function viewKeyExcess(key: readonly Uint8Array[], partitionColumns: number): number | null {
+  let partition = 0
+  let clustering = 0
+  for (let index = 0; index < key.length; index++) {
+    const size = (key[index] as Uint8Array).length
+    if (index < partitionColumns) partition += partitionColumns === 1 ? size : size + 3
+    else clustering += size + 4
+  }
+  return partition > MAX_KEY_SIZE ? partition : clustering > MAX_KEY_SIZE ? clustering : null
 }
 
 /** The value of a cell that is there, no tombstone and not removed by `deletion`. */

@@ -30,6 +30,8 @@ export interface Projection {
 export interface ViewShape {
   /** For every key column of the view, in key order, the base column it holds. */
   readonly keyColumns: readonly ColumnId[]
+  /** How many of them make the view's partition key. */
+  readonly partitionColumns: number
   readonly newKeys: readonly NewKeyShape[]
   readonly filters: readonly FilterShape[]
   /** Base column to view column. */
@@ -67,6 +69,7 @@ function buildShape(view: TableSchema): ViewShape {
     contextProjections,
     projections: [...contextProjections, ...projectionsOf(descriptor.selected, false), ...projectionsOf(descriptor.virtual, true)].toSorted(byViewColumn),
     keyColumns: descriptor.keyColumns,
+    partitionColumns: view.partitionKey.length,
     newKeys: descriptor.newKeyColumns.map((baseColumn) => {
       const contextColumn = contextOf.get(baseColumn)
       assert(contextColumn !== undefined, "every new key column is in the context")
