@@ -78,3 +78,14 @@ test("files end with one newline and have no trailing blanks or tabs", () => {
   }
   expect(wrong).toEqual([])
 })
+
+test("the lock file names the optional packages of every platform, without which npm ci refuses it", () => {
+  const { packages } = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")) as { packages: Record<string, { optionalDependencies?: Record<string, string> }> }
+  const isNamed = (from: string, name: string): boolean => {
+    if (packages[join(from, "node_modules", name)] !== undefined) return true
+    return from !== "" && isNamed(from.slice(0, Math.max(0, from.lastIndexOf("node_modules/") - 1)), name)
+  }
+  const missing = Object.entries(packages).flatMap(([from, { optionalDependencies }]) =>
+    Object.keys(optionalDependencies ?? {}).filter((name) => !isNamed(from, name)).map((name) => `${name} of ${from}`))
+  expect(missing).toEqual([])
+})
