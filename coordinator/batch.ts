@@ -1,5 +1,5 @@
 // Batches: the statements' mutations, combined where several have one partition key, handed to the coordinator keyspace by
-// keyspace. A LOGGED batch over several partitions has no batch log behind it yet; only its write type says so.
+// keyspace. A LOGGED batch over several partitions goes through the batch log (batchlog/batch-log.ts).
 import type { Consistency, WriteType } from "../cql/errors.ts"
 import type { WritePlan } from "../cql/plan.ts"
 import type { BatchType } from "../cql/request.ts"
@@ -35,6 +35,11 @@ export class BatchWriter {
       return
     }
     const parts = byKeyspace(mutations, schema)
+    if (kind === "LOGGED") {
+      const combined = [...parts].map(([name, part]) => ({ keyspace: name, ...combineMutations(Buffer.concat(part), part.length, schema) }))
+      this.#coordinator.writeLogged(combined, consistency, completion)
+      return
+    }
     const group = new GroupCompletion(parts.size, completion)
     for (const [name, part] of parts) this.#writeKeyspace(kind, name, Buffer.concat(part), part.length, consistency, schema, group)
   }
@@ -48,14 +53,14 @@ export class BatchWriter {
       return
     }
     const combined = count === 1 ? { bytes: mutations, count } : combineMutations(mutations, count, schema)
-    this.#coordinator.write(keyspace, combined.bytes, combined.count, consistency, writeTypeOf(type, combined.count), completion)
+    if (type === "LOGGED" && combined.count > 1) this.#coordinator.writeLogged([{ keyspace, ...combined }], consistency, completion)
+    else this.#coordinator.write(keyspace, combined.bytes, combined.count, consistency, writeTypeOf(combined.count), completion)
   }
 }
 
 /** As Cassandra: what touches one partition is atomic by itself, and SIMPLE. */
-function writeTypeOf(type: BatchType, count: number): WriteType {
-  if (count === 1) return "SIMPLE"
-  return type === "LOGGED" ? "BATCH" : "UNLOGGED_BATCH"
+function writeTypeOf(count: number): WriteType {
+  return count === 1 ? "SIMPLE" : "UNLOGGED_BATCH"
 }
 
 function byKeyspace(mutations: Buffer, schema: Schema): Map<string, Buffer[]> {

@@ -7,9 +7,6 @@
 //    WriteRun answers. On one node both happen before this returns.
 // 3. A read is a loop of commands (ReadRun).
 // 4. Schema statements, TRUNCATE, conditional updates, writes that read first and traced requests may take promises.
-//
-// What it does not do: a LOGGED batch over several partitions is applied without a batch log, so that a coordinator that
-// dies in the middle leaves part of it; its write type is the right one already.
 import { InvalidRequestError, RequestError, UnpreparedError, type WriteType } from "../cql/errors.ts"
 import type { BatchPlan, CasRequest, DescribePlan, EncodeContext, Prepared, ReadPlan, WritePlan } from "../cql/plan.ts"
 import type { BatchEntry, BatchType, BoundValues, QueryOptions, Reply, RequestHandler } from "../cql/request.ts"

@@ -7,6 +7,7 @@ import type { Completion, Coordinator } from "./coordinator.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import { ClusterView } from "./cluster-view.ts"
 import { isSerial } from "./consistency.ts"
+import { BatchLog, type BatchPart } from "./batchlog/batch-log.ts"
 import { CounterWrites } from "./counters/counter-writes.ts"
 import { Exchanges } from "./exchanges.ts"
 import { PaxosProposer } from "./paxos/paxos-proposer.ts"
@@ -25,6 +26,7 @@ export class NodeCoordinator implements Coordinator {
   readonly #writes: WritePath
   readonly #reads: ReadPath
   readonly #counters: CounterWrites
+  readonly #batches: BatchLog
   /** Conditional updates and serial reads. */
   readonly #paxos: PaxosProposer
 
@@ -38,6 +40,7 @@ export class NodeCoordinator implements Coordinator {
     this.#writes = new WritePath(deps, view, this.#requests)
     this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(deps, view, exchanges, this.#writes), latency)
     new Replica(deps)
+    this.#batches = new BatchLog(deps, view, this.#writes, this)
     this.#counters = new CounterWrites(deps, view, this.#requests, this.#writes)
     this.#paxos = new PaxosProposer(deps, view, this.#requests, this.#writes, this, new PaxosReplica(deps))
   }
@@ -66,6 +69,11 @@ export class NodeCoordinator implements Coordinator {
     )
   }
 
+  /** A batch over several partitions, of which all takes effect or nothing. */
+  writeLogged(parts: readonly BatchPart[], consistency: Consistency, completion: Completion): void {
+    this.#batches.write(parts, consistency, completion)
+  }
+
   /** As `write`, of counter tables. */
   writeCounters(keyspace: string, mutations: Buffer, count: number, consistency: Consistency, completion: Completion): void {
     this.#counters.write(keyspace, mutations, count, consistency, completion)
@@ -89,6 +97,7 @@ export class NodeCoordinator implements Coordinator {
 
   /** Requests in flight are never answered any more. */
   stop(): void {
+    this.#batches.stop()
     this.#requests.stop()
     this.#speculations.stop()
   }

@@ -8,8 +8,6 @@
 // 5. Who was down, or has not answered by the deadline, gets a hint. Nobody does for a view's table: its rows come from
 //    the base replicas only.
 // 6. A replica that knows of a later change of the range or the table says so; this node catches up and sends again.
-//
-// What it does not do: a batch over several partitions is not atomic (no batch log yet).
 import {
   CONSISTENCY, type Consistency, type RequestError, UnavailableError, WriteFailureError, WriteTimeoutError, type WriteType,
 } from "../cql/errors.ts"
@@ -81,6 +79,14 @@ export class WritePath implements TraceHolder {
     this.#requests.add(record, this.#deps.timeouts.writeMs)
     const snapshot = this.#view.snapshot()
     this.#send(record, requiredEpoch(mutation, snapshot, this.#placement(record)))
+  }
+
+  /** Why the mutation cannot be written at the level now; null: it can be tried. */
+  unavailable(keyspace: string, mutation: Buffer, consistency: Consistency): UnavailableError | null {
+    const snapshot = this.#view.snapshot()
+    const placement = snapshot.placement(keyspace, mutationTokenHigh(mutation), mutationTokenLow(mutation))
+    if (placement === LOCAL_PLACEMENT) return null
+    return this.#unavailable(placement, snapshot.replication(keyspace), consistency, this.#view.requiredForWrite(keyspace, consistency, placement))
   }
 
   #writeOne(keyspace: string, mutation: Buffer, consistency: Consistency, writeType: WriteType, completion: Completion): void {

@@ -99,7 +99,7 @@ test("a write that times out says what kind of write it was", async () => {
   cluster.partition([1], [2, 3])
   const none = boundValues([])
   const entries = ["a", "b", "c", "d"].map((key) => ({ query: `INSERT INTO app.t (k, c, v) VALUES ('${key}', 1, 'x')`, preparedId: null, values: none }))
-  await expect(cluster.wait(cluster.client(1).batch("LOGGED", entries))).rejects.toEqual(new WriteTimeoutError(CONSISTENCY.quorum, 1, 2, "BATCH"))
+  await expect(cluster.wait(cluster.client(1).batch("LOGGED", entries))).rejects.toEqual(new WriteTimeoutError(CONSISTENCY.two, 0, 2, "BATCH_LOG"))
 })
 
 test("TRUNCATE empties the table everywhere, also where the hint for it comes later", async () => {
