@@ -26,8 +26,8 @@ for tool in sh bash cat grep awk sed ls mkdir hostname id env sleep true rm cp c
   path=$(type -P "$tool") || continue
   add "$(readlink -f "$path")" "/bin/$tool"
 done
-# Names are resolved through these.
-for library in /lib/*/libnss_files.so.2 /lib/*/libnss_dns.so.2 /lib/*/libresolv.so.2; do
+# Names are resolved through the first three; binary packages of npm are linked with the rest of glibc.
+for library in /lib/*/lib{nss_files.so.2,nss_dns.so.2,resolv.so.2,rt.so.1,pthread.so.0,dl.so.2,m.so.6,gcc_s.so.1}; do
   [ -e "$library" ] && mkdir -p "$root$(dirname "$library")" && cp -L "$library" "$root$library"
 done
 printf 'root:x:0:0:root:/:/bin/sh\ncassandra:x:999:999::/var/lib/cassandra:/bin/sh\n' > "$root/etc/passwd"

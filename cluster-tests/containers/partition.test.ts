@@ -135,6 +135,11 @@ async function agreed(): Promise<Rows> {
   return first as Rows
 }
 
+test("the image has the binary package that compresses", async () => {
+  const program = 'import { lz4Compress } from "/opt/belvedere/dist/runtime/pure.js"; process.stdout.write(lz4Compress(Buffer.alloc(1000)).length < 100 ? "smaller" : "larger")'
+  expect(await started(0).exec(["node", "--input-type=module", "--eval", program])).toMatchObject({ exitCode: 0, output: "smaller" })
+})
+
 test("a node that is cut off refuses QUORUM, the others go on, and after healing ALL agrees and the view is right", async () => {
   const majority = await connect(0)
   const minority = await connect(2)
