@@ -113,7 +113,7 @@ class Run {
   }
 }
 
-forSeeds("increments by IF", "cluster-tests/simulated/conditional-updates.test.ts", 3, async (seed) => {
+forSeeds("increments by IF", "cluster-tests/simulated/conditional-updates.test.ts", 2, async (seed) => {
   const cluster = await SimulatedCluster.start({ seed, nodes: 3, schema: testSchema(3) })
   const run = new Run(cluster, cluster.simulation.random.child("run"))
   await run.all()
@@ -138,4 +138,29 @@ test("a majority is needed, and the commit reaches who was away", async () => {
   await cluster.sleep(5000)
   const { rows } = await cluster.wait(cluster.client(3).query("INSERT INTO ks.t (k, c, v) VALUES ('k', 1, 'b') IF NOT EXISTS"))
   expect(rows[0]?.map((value) => value?.toString("latin1"))).toEqual(["\0", "k", "\0\0\0\x01", undefined, "a"])
+})
+
+test("clients of one node do not contend: all of a hundred updates at once are answered", async () => {
+  const cluster = await SimulatedCluster.start({ seed: 51, nodes: 3, schema: testSchema(3) })
+  const answers = Array.from({ length: 100 }, (_, index) => cluster.client(1).query(`INSERT INTO ks.t (k, c, v) VALUES ('k', 1, '${index}') IF NOT EXISTS`))
+  const results = await cluster.wait(Promise.all(answers))
+  expect(results.filter(({ rows }) => rows[0]?.[0]?.[0] === 1)).toHaveLength(1)
+})
+
+test("a conditional update moves the row of a view", async () => {
+  const cluster = await SimulatedCluster.start({ seed: 52, nodes: 3, schema: { keyspaces: [], nextTableId: 1000 } })
+  const run = (text: string, consistency: typeof CONSISTENCY.quorum | typeof CONSISTENCY.serial = CONSISTENCY.quorum) => cluster.wait(cluster.client(1).query(text, { consistency }))
+  await run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+  await run("CREATE TABLE ks.t (k int PRIMARY KEY, v int, w text)")
+  await run("CREATE MATERIALIZED VIEW ks.by_v AS SELECT * FROM ks.t WHERE v IS NOT NULL AND k IS NOT NULL PRIMARY KEY (v, k)")
+  await run("INSERT INTO ks.t (k, v, w) VALUES (1, 1, 'a') IF NOT EXISTS")
+  await run("UPDATE ks.t SET v = 2 WHERE k = 1 IF v = 1")
+  await run("UPDATE ks.t SET v = 3 WHERE k = 1 IF v = 1")
+  await cluster.sleep(5000)
+  const { rows } = await run("SELECT v, w FROM ks.by_v")
+  expect(rows.map((row) => row.map((value) => value?.toString("latin1")))).toEqual([["\0\0\0\x02", "a"]])
+  await expect(run("SELECT * FROM ks.t WHERE k IN (1, 2)", CONSISTENCY.serial)).rejects.toMatchObject({
+    message: "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time",
+  })
+  expect((await run("SELECT v FROM ks.t WHERE k = 1", CONSISTENCY.serial)).rows).toHaveLength(1)
 })

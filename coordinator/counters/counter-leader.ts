@@ -18,6 +18,7 @@ import { highOf, lowOf, toNumber } from "../../data/timestamp.ts"
 import { tokenOf } from "../../data/token.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { Buffer, assert } from "../../runtime/pure.ts"
+import { PartitionQueue } from "../partition-queue.ts"
 
 interface Update {
   readonly table: TableSchema
@@ -30,7 +31,8 @@ export class CounterLeader {
   readonly #store: LocalStore
   readonly #clock: Clock
   readonly #path: Buffer
-  readonly #queues = new Map<string, Promise<unknown>>()
+  /** By key alone: a mutation may be of several tables. */
+  readonly #queue = new PartitionQueue()
   #lastMicros = 0
 
   /** `process`: a random number that no earlier process of this node had. */
@@ -42,14 +44,7 @@ export class CounterLeader {
 
   /** Applies the update here and resolves with the mutation that all replicas are to have. `mutation` is kept. */
   lead(mutation: Buffer, schema: Schema): Promise<Buffer> {
-    const name = mutationKey(mutation).toString("latin1")
-    const before = this.#queues.get(name) ?? Promise.resolve()
-    const running = before.then(() => this.#apply(mutation, schema))
-    const end = running.then(() => undefined, () => undefined).then(() => {
-      if (this.#queues.get(name) === end) this.#queues.delete(name)
-    })
-    this.#queues.set(name, end)
-    return running
+    return this.#queue.run(0, mutationKey(mutation), () => this.#apply(mutation, schema))
   }
 
   async #apply(mutation: Buffer, schema: Schema): Promise<Buffer> {

@@ -7,7 +7,7 @@
 // 4. Once a quorum has accepted, commit: an ordinary write (with hints, read repair and views) of the update together with
 //    the note that it is committed.
 //
-// Proposers that get in each other's way wait for a random while and start again, until the contention timeout.
+// Updates of one partition through one node queue up. Proposers of different nodes that get in each other's way wait for a random while and start again, until the contention timeout.
 // LOCAL_SERIAL asks the replicas of this data centre only.
 import {
   CONSISTENCY, CasWriteUnknownError, type Consistency, ReadTimeoutError, RequestError, UnavailableError, WriteTimeoutError, casTimeout,
@@ -27,6 +27,7 @@ import type { CoordinatorDeps } from "../coordinator-deps.ts"
 import { FAILURE } from "../failure.ts"
 import { type Message, VERB } from "../messages.ts"
 import { tableEpoch } from "../mutation-tables.ts"
+import { PartitionQueue } from "../partition-queue.ts"
 import { LOCAL_PLACEMENT } from "../placement.ts"
 import { ResponseWriter, replayResponse } from "../read-response.ts"
 import type { RequestTable } from "../request-table.ts"
@@ -67,6 +68,7 @@ export class PaxosProposer {
   readonly #writes: WritePath
   readonly #coordinator: Coordinator
   readonly #replica: PaxosReplica
+  readonly #queue = new PartitionQueue()
   #lastMicros = 0
 
   constructor(deps: CoordinatorDeps, view: ClusterView, requests: RequestTable, writes: WritePath, coordinator: Coordinator, replica: PaxosReplica) {
@@ -120,11 +122,17 @@ export class PaxosProposer {
     replayResponse(response.out.take(), sink)
   }
 
+  /** Proposers of this node do not contend with each other: they wait. */
+  #run(attempt: Attempt): Promise<Proposal> {
+    return this.#queue.run(attempt.table.id, attempt.key, () => this.#rounds(attempt))
+  }
+
   /** Rounds until one is decided. */
-  async #run(attempt: Attempt): Promise<Proposal> {
+  async #rounds(attempt: Attempt): Promise<Proposal> {
     const { clock, random } = this.#deps
     for (;;) {
       const participants = this.#participants(attempt)
+      if (clock.monotonicMs() - attempt.startedMs >= CAS_CONTENTION_MS) throw casTimeout(attempt.serial, 0, participants.required, attempt.contentions)
       const round = new ProposerRound(this.#nextBallot(attempt.newest), participants.contacts, participants.required)
       const effect = await this.#round(attempt, round)
       if (effect.kind === "decided") return effect.proposal
@@ -132,7 +140,6 @@ export class PaxosProposer {
       if (effect.kind === "contended") {
         attempt.newest = effect.newest
         attempt.contentions++
-        if (clock.monotonicMs() - attempt.startedMs >= CAS_CONTENTION_MS) throw casTimeout(attempt.serial, 0, participants.required, attempt.contentions)
         await clock.sleep(random.float() * MAX_BACKOFF_MS)
       }
     }

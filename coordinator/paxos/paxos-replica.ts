@@ -11,6 +11,7 @@ import { MetadataUnavailableError } from "../cluster-metadata.ts"
 import type { CoordinatorDeps } from "../coordinator-deps.ts"
 import { FAILURE } from "../failure.ts"
 import { type Message, VERB } from "../messages.ts"
+import { PartitionQueue } from "../partition-queue.ts"
 import { type AcceptorState, type PrepareAnswer, type Proposal, type ProposeAnswer, prepare, propose } from "./acceptor.ts"
 import type { Ballot } from "./ballot.ts"
 import { readContent, readHead, writeAccept, writePromise } from "./paxos-codec.ts"
@@ -32,8 +33,7 @@ interface Step<Answer> {
 
 export class PaxosReplica {
   readonly #deps: CoordinatorDeps
-  /** The end of the queue of each partition that is being worked on. */
-  readonly #queues = new Map<string, Promise<unknown>>()
+  readonly #queue = new PartitionQueue()
 
   constructor(deps: CoordinatorDeps) {
     this.#deps = deps
@@ -58,7 +58,7 @@ export class PaxosReplica {
   ): Promise<Answer> {
     const { store, clock, metadata } = this.#deps
     const nowSeconds = Math.floor(clock.nowMicros() / 1_000_000)
-    const { answer, position } = await this.#exclusive(`${table.id} ${key.toString("latin1")}`, async () => {
+    const { answer, position } = await this.#queue.run(table.id, key, async () => {
       const state = await loadState(store, this.#paxos(), table, key, nowSeconds, metadata.current().truncationEpoch(table.id))
       const stepped = step(state)
       const applied: LogPosition | null = stepped.state === state ? null : await store.apply(mutationOf(nowSeconds), "replica", null)
@@ -66,17 +66,6 @@ export class PaxosReplica {
     })
     if (position !== null) await new Promise<void>((resolve) => store.onDurable(position, resolve))
     return answer
-  }
-
-  /** One after the other for each name, in order of arrival. */
-  #exclusive<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#queues.get(name) ?? Promise.resolve()
-    const running = before.then(work)
-    const end = running.catch(() => undefined).then(() => {
-      if (this.#queues.get(name) === end) this.#queues.delete(name)
-    })
-    this.#queues.set(name, end)
-    return running
   }
 
   #receivePrepare(message: Message): void {
