@@ -1,12 +1,10 @@
 // `npm run bench -- NAME [options]`: runs one workload and prints its figures. The options are at the top of its file.
-import { benchNode } from "./node.ts"
-import { benchStart } from "./start.ts"
-import { benchStorage } from "./storage.ts"
-
+// Workloads are loaded one by one: native modules of one do not count in the memory of another.
 const workloads: Readonly<Record<string, (args: readonly string[]) => Promise<unknown>>> = {
-  node: benchNode,
-  start: () => benchStart(3),
-  storage: benchStorage,
+  node: async (args) => (await import("./node.ts")).benchNode(args),
+  protocol: async () => (await import("./protocol.ts")).benchProtocol(),
+  start: async () => (await import("./start.ts")).benchStart(3),
+  storage: async (args) => (await import("./storage.ts")).benchStorage(args),
 }
 
 const [name = "", ...args] = process.argv.slice(2)
