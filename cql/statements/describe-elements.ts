@@ -7,7 +7,7 @@ import { referencesUserType } from "./schema-types.ts"
 
 export interface SchemaElement {
   readonly keyspace: string
-  readonly type: "keyspace" | "type" | "table" | "materialized view"
+  readonly type: "keyspace" | "type" | "table" | "materialized_view"
   readonly name: string
   text(withInternals: boolean): string
 }
@@ -33,7 +33,7 @@ export function tableElement(keyspace: KeyspaceSchema, table: TableSchema): Sche
   const { baseTable } = table.view
   const base = [...keyspace.tables.values()].find((each) => each.id === baseTable)
   assert(base !== undefined, `view ${table.name} has a base table`)
-  return { keyspace: keyspace.name, type: "materialized view", name: table.name, text: (withInternals) => createViewText(base, table, withInternals) }
+  return { keyspace: keyspace.name, type: "materialized_view", name: table.name, text: (withInternals) => createViewText(base, table, withInternals) }
 }
 
 /** The table and its views; a view alone. */

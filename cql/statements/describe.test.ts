@@ -71,7 +71,7 @@ test("the text of a schema", async () => {
   const answer = describe(sandbox, "DESCRIBE KEYSPACE ks")
   expect(answer.columns).toEqual(["keyspace_name", "type", "name", "create_statement"])
   expect(answer.rows.map((row) => row.slice(0, 3).join(" "))).toEqual([
-    "ks keyspace ks", "ks type z_inner", "ks type a_outer", "ks table single", "ks materialized view everything", "ks table wide", "ks materialized view by_value",
+    "ks keyspace ks", "ks type z_inner", "ks type a_outer", "ks table single", "ks materialized_view everything", "ks table wide", "ks materialized_view by_value",
   ])
   await expect(statements(answer)).toMatchFileSnapshot("testdata/describe-keyspace.cql")
   expect(statements(describe(replay(statements(answer)), "DESCRIBE SCHEMA"))).toBe(statements(answer))
@@ -104,11 +104,11 @@ test("lists", () => {
 test("one element, and any element", () => {
   const sandbox = example()
   const only = (text: string, keyspace: string | null = null): string[] => describe(sandbox, text, keyspace).rows.map((row) => row.slice(0, 3).join(" "))
-  const wide = ["ks table wide", "ks materialized view by_value"]
+  const wide = ["ks table wide", "ks materialized_view by_value"]
   expect(only("DESCRIBE TABLE ks.wide")).toEqual(wide)
   expect(only("DESCRIBE wide", "ks")).toEqual(wide)
-  expect(only("DESCRIBE ks.everything")).toEqual(["ks materialized view everything"])
-  expect(only("DESCRIBE MATERIALIZED VIEW everything", "ks")).toEqual(["ks materialized view everything"])
+  expect(only("DESCRIBE ks.everything")).toEqual(["ks materialized_view everything"])
+  expect(only("DESCRIBE MATERIALIZED VIEW everything", "ks")).toEqual(["ks materialized_view everything"])
   expect(only("DESCRIBE ONLY KEYSPACE ks")).toEqual(["ks keyspace ks"])
   expect(only("DESCRIBE ks")).toHaveLength(7)
   expect(only("DESCRIBE TYPE z_inner", "ks")).toEqual(["ks type z_inner"])

@@ -1,7 +1,12 @@
 import type { TableSchema } from "../../data/schema.ts"
+import { quoteIdentifier } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { TableName } from "../language/ast-dml.ts"
 import type { CompileContext } from "./term.ts"
+
+export function undefinedColumn(name: string, table: { readonly keyspace: string; readonly name: string }): InvalidRequestError {
+  return new InvalidRequestError(`Undefined column name ${quoteIdentifier(name)} in table ${quoteIdentifier(table.keyspace)}.${quoteIdentifier(table.name)}`)
+}
 
 /** The table or view that a statement names, in its own keyspace or the session's. Throws InvalidRequestError. */
 export function findTable(name: TableName, context: Pick<CompileContext, "schema" | "keyspace">): TableSchema {

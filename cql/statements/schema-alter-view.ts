@@ -10,7 +10,7 @@ import { LOW_GC_GRACE } from "./schema-view.ts"
 export function alterView(statement: AlterViewStatement, session: string | null): SchemaPlan["transform"] {
   const keyspaceName = keyspaceOf(statement.view, session)
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `ALTER <table ${keyspaceName}.${statement.view.name}>`)
     const found = existingView(descriptor, keyspaceName, statement.view.name, statement.ifExists)
     if (found === null) return unchanged(descriptor)
     const options = alteredOptions(found.view.options, statement.properties)
@@ -30,7 +30,7 @@ export function alterView(statement: AlterViewStatement, session: string | null)
 export function dropView(statement: DropViewStatement, session: string | null): SchemaPlan["transform"] {
   const keyspaceName = keyspaceOf(statement.view, session)
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `DROP <table ${keyspaceName}.${statement.view.name}>`)
     const found = existingView(descriptor, keyspaceName, statement.view.name, statement.ifExists)
     if (found === null) return unchanged(descriptor)
     return changed(withKeyspace(descriptor, withoutTable(found.keyspace, found.view.name)), "DROPPED", "TABLE", keyspaceName, found.view.name)

@@ -1,14 +1,18 @@
 // Small changes of schema descriptors, and the checks that every schema statement begins with. Nothing is changed in
 // place: each function gives a new descriptor that shares what stayed the same.
 import type { KeyspaceDescriptor, Schema, SchemaDescriptor, TableDescriptor, TypeDescriptor } from "../../data/schema.ts"
-import { ConfigurationError, ERROR_CODE, InvalidRequestError, RequestError } from "../errors.ts"
+import { AlreadyExistsError, ConfigurationError, ERROR_CODE, InvalidRequestError, RequestError } from "../errors.ts"
 import type { TableName } from "../language/ast-dml.ts"
 import type { SchemaOutcome } from "../plan.ts"
 import type { SchemaEvent } from "../request.ts"
 import type { TypeScope } from "./schema-types.ts"
 
-export const MAX_NAME_LENGTH = 48
-const VALID_NAME = /^\w{1,48}$/
+const VALID_NAME = /^\w+$/
+const MAX_KEYSPACE_LENGTH = 48
+/** Cassandra's: what a file name leaves beside the table's id. */
+const MAX_TABLE_LENGTH = 222
+/** Keyspaces that Cassandra replicates: it refuses to change them as somebody without permission. */
+const REPLICATED_SYSTEM: ReadonlySet<string> = new Set(["system_auth", "system_distributed", "system_traces"])
 
 /** The keyspace that a name is in. Throws when there is none. */
 export function keyspaceOf(name: TableName, session: string | null): string {
@@ -25,27 +29,34 @@ export function writtenName(name: TableName): string {
 }
 
 export function checkKeyspaceName(name: string): void {
-  if (VALID_NAME.test(name)) return
-  throw new ConfigurationError(
-    `Keyspace name must not be empty, more than ${MAX_NAME_LENGTH} characters long, or contain non-alphanumeric-underscore characters (got "${name}")`,
-  )
+  if (!VALID_NAME.test(name)) {
+    throw new InvalidRequestError(`Keyspace name must not be empty and must contain alphanumeric or underscore characters only (got "${name}")`)
+  }
+  if (name.length > MAX_KEYSPACE_LENGTH) {
+    throw new InvalidRequestError(`Keyspace name must not be more than ${MAX_KEYSPACE_LENGTH} characters long (got ${name.length} characters for "${name}")`)
+  }
 }
 
 export function checkTableName(keyspace: string, name: string): void {
-  if (VALID_NAME.test(name)) return
-  throw new ConfigurationError(
-    `${keyspace}.${name}: Table name must not be empty, more than ${MAX_NAME_LENGTH} characters long, or contain non-alphanumeric-underscore characters (got "${name}")`,
-  )
+  if (!VALID_NAME.test(name)) {
+    throw new ConfigurationError(`${keyspace}.${name}: Table name must not be empty or not contain non-alphanumeric-underscore characters (got "${name}")`)
+  }
+  if (name.length > MAX_TABLE_LENGTH) {
+    throw new ConfigurationError(`${keyspace}.${name}: Table name must not be more than ${MAX_TABLE_LENGTH} characters long (got ${name.length} characters for "${name}")`)
+  }
 }
 
-/** Throws when the keyspace is one that every release brings along. */
-export function checkModifiable(schema: Schema, descriptor: SchemaDescriptor, name: string): void {
-  if (bringsAlong(schema, descriptor, name)) throw new RequestError(ERROR_CODE.unauthorized, `${name} keyspace is not user-modifiable.`)
+/** Throws when the keyspace is one that every release brings along. `action`: what is denied, as in `DROP <table ks.t>`. */
+export function checkModifiable(schema: Schema, descriptor: SchemaDescriptor, name: string, action: string): void {
+  if (!bringsAlong(schema, descriptor, name)) return
+  throw new RequestError(ERROR_CODE.unauthorized, REPLICATED_SYSTEM.has(name) ? `Cannot ${action}` : `${name} keyspace is not user-modifiable.`)
 }
 
 /** CREATE KEYSPACE has other words than the rest. */
 export function checkCreatable(schema: Schema, descriptor: SchemaDescriptor, name: string): void {
-  if (bringsAlong(schema, descriptor, name)) throw new InvalidRequestError(`System keyspace '${name}' is not user-modifiable`)
+  if (!bringsAlong(schema, descriptor, name)) return
+  if (REPLICATED_SYSTEM.has(name)) throw new AlreadyExistsError(name, "", `Cannot add existing keyspace "${name}"`)
+  throw new InvalidRequestError(`System keyspace '${name}' is not user-modifiable`)
 }
 
 function bringsAlong(schema: Schema, descriptor: SchemaDescriptor, name: string): boolean {

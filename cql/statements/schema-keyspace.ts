@@ -45,7 +45,7 @@ function replicationOf(properties: Properties): ReadonlyMap<string, string> | un
 export function alterKeyspace(statement: AlterKeyspaceStatement): Transform {
   const name = statement.keyspace
   return (schema, descriptor, _nowMicros, _newUuid, cluster) => {
-    checkModifiable(schema, descriptor, name)
+    checkModifiable(schema, descriptor, name, `ALTER <keyspace ${name}>`)
     const properties = new Properties(statement.properties, KNOWN)
     const given = replicationOf(properties)
     const keyspace = existing(descriptor, name, statement.ifExists)
@@ -60,7 +60,7 @@ export function alterKeyspace(statement: AlterKeyspaceStatement): Transform {
 export function dropKeyspace(statement: DropKeyspaceStatement): Transform {
   const name = statement.keyspace
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, name)
+    checkModifiable(schema, descriptor, name, `DROP <keyspace ${name}>`)
     if (existing(descriptor, name, statement.ifExists) === null) return unchanged(descriptor)
     return changed(withoutKeyspace(descriptor, name), "DROPPED", "KEYSPACE", name, "")
   }

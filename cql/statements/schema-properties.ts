@@ -36,7 +36,7 @@ export class Properties {
     if (text === undefined) return undefined
     if (/^(1|true|yes)$/i.test(text)) return true
     if (/^(0|false|no)$/i.test(text)) return false
-    throw new SyntaxError(`Invalid boolean value ${text} for '${name}'`)
+    throw new SyntaxError(`Invalid boolean value ${text} for '${name}'. Positive values can be '1', 'true' or 'yes'. Negative values can be '0', 'false' or 'no'.`)
   }
 
   integer(name: string): number | undefined {

@@ -1,5 +1,5 @@
 // The replication option of keyspaces: strategy classes, factors, and what is odd about them in this cluster.
-import { ConfigurationError } from "../errors.ts"
+import { ConfigurationError, InvalidRequestError } from "../errors.ts"
 import type { ClusterShape } from "../plan.ts"
 
 type Replication = Readonly<Record<string, string>>
@@ -26,7 +26,7 @@ export function replicationOption(
     case LOCATOR_PACKAGE + "NetworkTopologyStrategy":
       return { class: className, ...networkOptions(keyspace, options, previous, cluster) }
     case LOCATOR_PACKAGE + "LocalStrategy":
-      throw new ConfigurationError("Unable to use given strategy class: LocalStrategy is reserved for internal use.")
+      throw new InvalidRequestError("Unable to use given strategy class: LocalStrategy is reserved for internal use.")
     default:
       throw new ConfigurationError(`Unable to find replication strategy class '${className}'`)
   }

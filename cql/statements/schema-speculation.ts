@@ -25,7 +25,7 @@ function simplePolicy(text: string): string | null {
   const percentile = PERCENTILE.exec(text)?.[1]
   if (percentile !== undefined) {
     const value = Number(percentile)
-    if (value <= 0 || value >= 100) throw new ConfigurationError(`Invalid value ${text} for PERCENTILE option 'speculative_retry'`)
+    if (value <= 0 || value >= 100) throw new ConfigurationError(`Invalid value ${text} for PERCENTILE option 'speculative_retry': must be between (0.0 and 100.0)`)
     return `${Number(value.toFixed(4))}p`
   }
   const fixed = FIXED.exec(text)?.[1]
@@ -33,5 +33,5 @@ function simplePolicy(text: string): string | null {
 }
 
 function unsupported(text: string): never {
-  throw new ConfigurationError(`Specified Speculative Retry Policy [${text}] is not supported`)
+  throw new ConfigurationError(`Invalid value ${text} for option 'speculative_retry'`)
 }

@@ -1,8 +1,10 @@
 // Compiles a schema statement: what can be checked without a schema is checked at once, the rest in `transform`, which
 // sees the schema of the moment and may be run again against a newer one.
+import { canonicalJson } from "../../data/canonical-json.ts"
+import type { SchemaDescriptor } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { SchemaStatement } from "../language/ast-schema.ts"
-import type { SchemaPlan } from "../plan.ts"
+import type { SchemaOutcome, SchemaPlan } from "../plan.ts"
 import { alterTable, dropTable } from "./schema-alter-table.ts"
 import { alterView, dropView } from "./schema-alter-view.ts"
 import { createTable } from "./schema-create-table.ts"
@@ -12,7 +14,14 @@ import { createView } from "./schema-view.ts"
 
 /** `keyspace`: the session's. Throws RequestErrors. */
 export function compileSchemaStatement(statement: SchemaStatement, keyspace: string | null): SchemaPlan {
-  return { kind: "schema", transform: transformOf(statement, keyspace) }
+  const transform = transformOf(statement, keyspace)
+  return { kind: "schema", transform: (schema, descriptor, ...rest) => withoutNothing(transform(schema, descriptor, ...rest), descriptor) }
+}
+
+/** What alters nothing is no event. */
+function withoutNothing(outcome: SchemaOutcome, before: SchemaDescriptor): SchemaOutcome {
+  if (outcome.event?.change !== "UPDATED" || canonicalJson(outcome.next) !== canonicalJson(before)) return outcome
+  return { ...outcome, next: before, event: null }
 }
 
 function transformOf(statement: SchemaStatement, keyspace: string | null): SchemaPlan["transform"] {

@@ -19,7 +19,7 @@ export function createType(statement: CreateTypeStatement, session: string | nul
   const name = statement.type.name
   if (RESERVED_TYPE_NAMES.has(name)) throw new InvalidRequestError(`Invalid (reserved) user type name ${name}`)
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `CREATE <all tables in ${keyspaceName}>`)
     const keyspace = findKeyspace(descriptor, keyspaceName)
     if (keyspace === null) throw new InvalidRequestError(`Keyspace '${keyspaceName}' doesn't exist`)
     if (keyspace.types.some((type) => type.name === name)) {
@@ -50,7 +50,7 @@ export function alterType(statement: AlterTypeStatement, session: string | null)
   const keyspaceName = keyspaceOf(statement.type, session)
   const name = statement.type.name
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `ALTER <all tables in ${keyspaceName}>`)
     const found = existingType(descriptor, keyspaceName, name)
     if (found === null) {
       if (statement.ifExists) return unchanged(descriptor)
@@ -68,7 +68,7 @@ function alteredFields(alteration: AlterTypeStatement["alteration"], type: TypeD
     case "add":
       return fieldsWith(alteration.field, alteration.ifNotExists, type, keyspace)
     case "rename":
-      return renamedFields(alteration.fields, alteration.ifExists, type)
+      return renamedFields(alteration.fields, alteration.ifExists, type, keyspace.name)
     case "alterField":
       throw new InvalidRequestError("Altering field types is no longer supported")
   }
@@ -101,19 +101,20 @@ function tablesWithKey(keyspace: KeyspaceDescriptor, type: string): string[] {
   return keyspace.tables.filter(uses).map((table) => `${keyspace.name}.${table.name}`)
 }
 
-function renamedFields(renames: readonly { readonly from: string; readonly to: string }[], ifExists: boolean, type: TypeDescriptor): readonly Field[] {
+function renamedFields(renames: readonly { readonly from: string; readonly to: string }[], ifExists: boolean, type: TypeDescriptor, keyspace: string): readonly Field[] {
   const fields = [...type.fields]
   for (const { from, to } of renames) {
     const index = fields.findIndex((field) => field.name === from)
     if (index < 0) {
       if (ifExists) continue
-      throw new InvalidRequestError(`Unknown field ${from} in user type ${type.name}`)
+      // Cassandra's spelling.
+      throw new InvalidRequestError(`Unkown field ${from} in user type ${keyspace}.${type.name}`)
     }
     fields[index] = { ...(fields[index] as Field), name: to }
   }
   const names = new Set<string>()
   for (const { name } of fields) {
-    if (names.has(name)) throw new InvalidRequestError(`Duplicate field name ${name} in type ${type.name}`)
+    if (names.has(name)) throw new InvalidRequestError(`Duplicate field name ${name} in type ${keyspace}`)
     names.add(name)
   }
   return fields
@@ -138,7 +139,7 @@ export function dropType(statement: DropTypeStatement, session: string | null): 
   const keyspaceName = keyspaceOf(statement.type, session)
   const name = statement.type.name
   return (schema, descriptor) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `DROP <all tables in ${keyspaceName}>`)
     const found = existingType(descriptor, keyspaceName, name)
     if (found === null) {
       if (statement.ifExists) return unchanged(descriptor)

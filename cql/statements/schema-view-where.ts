@@ -5,6 +5,7 @@ import { InvalidRequestError } from "../errors.ts"
 import type { CreateViewStatement } from "../language/ast-schema.ts"
 import { BindVariables } from "./bind-variables.ts"
 import { compileTerm } from "./compile-term.ts"
+import { undefinedColumn } from "./find-table.ts"
 import { type ViewRelation, relationText } from "./schema-where-text.ts"
 import { columnReceiver } from "./term.ts"
 
@@ -23,7 +24,7 @@ export function viewWhere(statement: CreateViewStatement, base: TableSchema, key
   const restricted = new Set<string>()
   for (const relation of relations) {
     const column = base.columnByName.get(relation.column)
-    if (column === undefined) throw new InvalidRequestError(`Undefined column name ${relation.column} in table ${base.keyspace}.${base.name}`)
+    if (column === undefined) throw undefinedColumn(relation.column, base)
     restricted.add(column.name)
     if (relation.kind === "isNotNull") continue
     filtered.add(column.name)

@@ -8,6 +8,7 @@ import { typeName } from "../../data/types/type-name.ts"
 import { AlreadyExistsError, InvalidRequestError } from "../errors.ts"
 import type { CreateViewStatement } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
+import { undefinedColumn } from "./find-table.ts"
 import { checkClusteringOrder } from "./schema-columns.ts"
 import { changed, checkModifiable, checkTableName, findKeyspace, findTable, keyspaceOf, unchanged, withKeyspace, withTables, writtenName } from "./schema-edit.ts"
 import { type GivenOptions, newOptions } from "./schema-options.ts"
@@ -26,11 +27,12 @@ export function createView(statement: CreateViewStatement, session: string | nul
     throw new InvalidRequestError("Cannot create a materialized view on a table in a different keyspace")
   }
   return (schema, descriptor, nowMicros, newUuid) => {
-    checkModifiable(schema, descriptor, keyspaceName)
+    checkModifiable(schema, descriptor, keyspaceName, `ALTER <table ${keyspaceName}.${statement.baseTable.name}>`)
     const keyspace = findKeyspace(descriptor, keyspaceName)
     if (keyspace === null) throw new InvalidRequestError(`Keyspace '${keyspaceName}' doesn't exist`)
     const base = findTable(keyspace, statement.baseTable.name)
-    if (base === null) throw new InvalidRequestError(`Base table '${statement.baseTable.name}' doesn't exist`)
+    // Views are no tables here.
+    if (base === null || base.view !== null) throw new InvalidRequestError(`Base table '${statement.baseTable.name}' doesn't exist`)
     const existing = findTable(keyspace, name)
     if (existing !== null) {
       if (existing.view === null) throw new InvalidRequestError(`Cannot create materialized view '${name}' - a table with the same name already exists`)
@@ -86,7 +88,6 @@ function buildView({ statement, base, schema, nowMicros, id, newUuid }: ViewInpu
 
 function checkBase(base: TableDescriptor, view: string): void {
   if (base.columns.some((column) => isCounter(column.type))) throw new InvalidRequestError("Materialized views are not supported on counter tables")
-  if (base.view !== null) throw new InvalidRequestError("Materialized views cannot be created against other materialized views")
   if (base.options.gcGraceSeconds === 0) {
     throw new InvalidRequestError(`Cannot create materialized view '${view}' for base table '${base.name}' with gc_grace_seconds of 0, ${LOW_GC_GRACE}`)
   }
@@ -100,7 +101,7 @@ function selectedColumns(statement: CreateViewStatement, base: TableSchema): Rea
     if (alias !== null) throw new InvalidRequestError(`Cannot use aliases when defining a materialized view (got ${text} AS ${alias})`)
     if (selectable.kind !== "column") throw new InvalidRequestError(`Can only select columns by name when defining a materialized view (got ${text})`)
     if (!base.columnByName.has(selectable.name)) {
-      throw new InvalidRequestError(`Undefined column name ${selectable.name} in table ${base.keyspace}.${base.name}`)
+      throw undefinedColumn(selectable.name, base)
     }
     names.add(selectable.name)
   }

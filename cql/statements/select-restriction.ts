@@ -11,6 +11,7 @@ import type { InValues, Relation } from "../language/ast-relations.ts"
 import type { Term } from "../language/ast-terms.ts"
 import type { BoundValues } from "../request.ts"
 import { compileTerm } from "./compile-term.ts"
+import { undefinedColumn } from "./find-table.ts"
 import { type CompiledTerm, type TermContext, UNSET, columnReceiver } from "./term.ts"
 
 /** One value for each column of a restriction. */
@@ -59,7 +60,7 @@ export function requiredValue(term: CompiledTerm, columnName: string, values: Bo
 /** The column of that name. Throws as Cassandra does when there is none. */
 export function columnNamed(table: TableSchema, name: string): ColumnSchema {
   const column = table.columnByName.get(name)
-  if (column === undefined || column.hidden !== null) throw new InvalidRequestError(`Undefined column name ${name} in table ${table.keyspace}.${table.name}`)
+  if (column === undefined || column.hidden !== null) throw undefinedColumn(name, table)
   return column
 }
 

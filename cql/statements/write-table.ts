@@ -2,7 +2,7 @@
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { ERROR_CODE, InvalidRequestError, RequestError } from "../errors.ts"
 import type { TableName } from "../language/ast-dml.ts"
-import { findTable } from "./find-table.ts"
+import { findTable, undefinedColumn } from "./find-table.ts"
 import type { CompileContext } from "./term.ts"
 
 /** Keyspaces that only the node itself writes. */
