@@ -5,11 +5,12 @@
 // Law 2: a serial read sees every update applied before it began, and the number never goes back.
 import { expect, test } from "vitest"
 import { CONSISTENCY, RequestError } from "../../cql/errors.ts"
-import type { Buffer } from "../../runtime/pure.ts"
+import { Buffer } from "../../runtime/pure.ts"
 import type { Random } from "../../runtime/random.ts"
 import { testSchema } from "../../coordinator/testing.ts"
 import { SimulatedCluster } from "./cluster.ts"
 import { forSeeds } from "./seeds.ts"
+import { boundValues } from "./simulated-client.ts"
 
 const NODES = [1, 2, 3]
 const RUN_MS = 8000
@@ -163,4 +164,25 @@ test("a conditional update moves the row of a view", async () => {
     message: "SERIAL/LOCAL_SERIAL consistency may only be requested for one partition at a time",
   })
   expect((await run("SELECT v FROM ks.t WHERE k = 1", CONSISTENCY.serial)).rows).toHaveLength(1)
+})
+
+test("the statements of a BATCH message, conditional or reading first, each with its own values", async () => {
+  const cluster = await SimulatedCluster.start({ seed: 53, nodes: 3, schema: { keyspaces: [], nextTableId: 1000 } })
+  const client = cluster.client(1)
+  const run = (text: string) => cluster.wait(client.query(text))
+  await run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
+  await run("CREATE TABLE ks.t (k text, c text, v text, l list<text>, PRIMARY KEY (k, c))")
+  const values = (...texts: string[]) => boundValues(texts.map((text) => Buffer.from(text)))
+  const insert = (c: string, v: string) => ({ query: "INSERT INTO ks.t (k, c, v) VALUES (?, ?, ?) IF NOT EXISTS", preparedId: null, values: values("k", c, v) })
+  const plain = { query: "UPDATE ks.t SET l = ['a', 'b'] WHERE k = ? AND c = ?", preparedId: null, values: values("k", "1") }
+  expect((await cluster.wait(client.batch("LOGGED", [insert("1", "x"), insert("2", "y"), plain]))).rows[0]?.[0]?.[0]).toBe(1)
+  const refused = await cluster.wait(client.batch("UNLOGGED", [insert("2", "z"), insert("3", "z")]))
+  expect(refused.metadata?.columns.map(({ name }) => name)).toEqual(["[applied]", "k", "c", "l", "v"])
+  expect(refused.rows.map((row) => row.map((value) => value?.toString("latin1")))).toEqual([["\0", "k", "2", undefined, "y"]])
+  const set = (value: string) => ({ query: "UPDATE ks.t SET l[1] = ? WHERE k = ? AND c = '1'", preparedId: null, values: values(value, "k") })
+  await cluster.wait(client.batch("LOGGED", [set("c"), { ...plain, query: "UPDATE ks.t SET l = l - ['a'] WHERE k = ? AND c = ?" }]))
+  const { rows } = await run("SELECT JSON l FROM ks.t WHERE k = 'k' AND c = '1'")
+  expect(rows[0]?.[0]?.toString()).toBe('{"l": ["c"]}')
+  const elsewhere = { ...insert("1", "x"), values: values("other", "1", "x") }
+  await expect(cluster.wait(client.batch("LOGGED", [insert("9", "x"), elsewhere]))).rejects.toMatchObject({ message: "Batch with conditions cannot span multiple partitions" })
 })

@@ -80,18 +80,16 @@ class Batch implements BatchPlan {
   readonly kind = "batch"
   readonly type: BatchPlan["type"]
   readonly statements: readonly ModificationPlan[]
+  readonly readsFirst: boolean
   readonly #timestamp: CompiledTerm | null
   readonly #variables: readonly ColumnSpecification[]
 
   constructor(type: BatchPlan["type"], statements: readonly ModificationPlan[], timestamp: CompiledTerm | null, variables: readonly ColumnSpecification[]) {
     this.type = type
     this.statements = statements
+    this.readsFirst = statements.some(({ readsFirst }) => readsFirst)
     this.#timestamp = timestamp
     this.#variables = variables
-  }
-
-  get readsFirst(): boolean {
-    return this.statements.some(({ readsFirst }) => readsFirst)
   }
 
   prior(bound: BoundValues, nowSeconds: number): BatchPriorRows {

@@ -67,16 +67,14 @@ export class ModificationPlan implements WritePlan {
   readonly kind = "write"
   readonly table: TableSchema
   readonly definition: WriteDefinition
+  readonly readsFirst: boolean
   readonly #variables: readonly ColumnSpecification[]
 
   constructor(definition: WriteDefinition, variables: BindVariables) {
     this.definition = definition
     this.table = definition.table
+    this.readsFirst = definition.operations.some(({ needsRead }) => needsRead === true)
     this.#variables = variables.specifications()
-  }
-
-  get readsFirst(): boolean {
-    return this.definition.operations.some(({ needsRead }) => needsRead === true)
   }
 
   prior(values: BoundValues, nowSeconds: number): PriorRows {
