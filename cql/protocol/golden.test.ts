@@ -6,7 +6,7 @@ import { Buffer } from "../../runtime/pure.ts"
 import type { CqlType, NativeTypeName } from "../../data/cql-type.ts"
 import {
   AlreadyExistsError, ConfigurationError, CONSISTENCY, ERROR_CODE, InvalidRequestError, ProtocolError, ReadFailureError, ReadTimeoutError, RequestError,
-  SyntaxError, UnavailableError, UnpreparedError, WriteFailureError, WriteTimeoutError,
+  SyntaxError, CasWriteUnknownError, UnavailableError, UnpreparedError, WriteFailureError, WriteTimeoutError,
 } from "../errors.ts"
 import type { ColumnSpecification, PreparedDescription, ResultMetadata } from "../metadata.ts"
 import type { Reply, SchemaEvent } from "../request.ts"
@@ -204,7 +204,7 @@ describe("answers", () => {
       new RequestError(ERROR_CODE.server, "something broke"), new ProtocolError("nonsense"), new RequestError(ERROR_CODE.overloaded, "too much"),
       new RequestError(ERROR_CODE.truncate, "no"), new SyntaxError("line 1:0 no viable alternative at input 'x'"), new InvalidRequestError("unconfigured table t"),
       new ConfigurationError("wrong"), new RequestError(ERROR_CODE.unauthorized, "no"), new UnavailableError(CONSISTENCY.quorum, 2, 1),
-      new WriteTimeoutError(CONSISTENCY.all, 1, 3, "SIMPLE"), new WriteTimeoutError(CONSISTENCY.quorum, 1, 2, "CAS", 7), new ReadTimeoutError(CONSISTENCY.one, 0, 1, false),
+      new WriteTimeoutError(CONSISTENCY.all, 1, 3, "SIMPLE"), new WriteTimeoutError(CONSISTENCY.quorum, 1, 2, "CAS", 7), new CasWriteUnknownError(CONSISTENCY.serial, 1, 2), new ReadTimeoutError(CONSISTENCY.one, 0, 1, false),
       new ReadFailureError(CONSISTENCY.quorum, 1, 2, failures, true), new WriteFailureError(CONSISTENCY.two, 0, 2, failures, "BATCH"),
       new AlreadyExistsError("ks", "t", "Cannot add already existing table \"t\" to keyspace \"ks\""), new UnpreparedError(ID, ID.toString("hex")),
     ]

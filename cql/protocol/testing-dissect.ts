@@ -193,7 +193,7 @@ function dissectError(d: Dissector, version: number): void {
     }
   }
   if (code === 0x1000) counts("required", "alive")
-  if (code === 0x1100 || code === 0x1200 || code === 0x1300 || code === 0x1500) counts("received", "required")
+  if (code === 0x1100 || code === 0x1200 || code === 0x1300 || code === 0x1500 || code === 0x1700) counts("received", "required")
   if (code === 0x1300 || code === 0x1500) failures()
   if ((code === 0x1100 || code === 0x1500) && d.string("write type") === "CAS" && version >= 5 && code === 0x1100) d.short("contentions")
   if (code === 0x1200 || code === 0x1300) d.byte("data present")
