@@ -9,7 +9,8 @@ import { ByteWriter } from "../../data/bytes.ts"
 import { encodeSegments } from "./segment.ts"
 
 const SMALLEST_SLAB = 4 * 1024
-const LARGEST_SLAB = 64 * 1024
+/** Twice what the server lets gather: answers of 20 KiB then grow no buffer, which took a seventh of the time of a slice. */
+const LARGEST_SLAB = 128 * 1024
 
 export class OutputBuffer {
   readonly writer = new ByteWriter(SMALLEST_SLAB)

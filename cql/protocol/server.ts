@@ -24,7 +24,7 @@ export interface ProtocolServerOptions {
   readonly maxInFlightRequests?: number
   /** Bytes of the requests in flight of one connection, above which it is not read; default 16 MiB. */
   readonly maxInFlightBytes?: number
-  /** Answers are written before the end of the event when so much has gathered; default 256 KiB. */
+  /** Answers are written before the end of the event when so much has gathered; default 64 KiB. */
   readonly earlyFlushBytes?: number
 }
 
@@ -47,7 +47,7 @@ export interface ProtocolServer {
 
 const DEFAULT_CQL_VERSION = "3.4.7"
 const DEFAULT_MAX_IN_FLIGHT_REQUESTS = 8192
-const DEFAULT_EARLY_FLUSH_BYTES = 256 * 1024
+const DEFAULT_EARLY_FLUSH_BYTES = 64 * 1024
 
 export function createProtocolServer(options: ProtocolServerOptions): ProtocolServer {
   return new Server(options)
