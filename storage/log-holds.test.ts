@@ -7,7 +7,7 @@ import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { openStore } from "./open-store.ts"
 import type { Store } from "./store.ts"
-import { TextSink, commandOf, simplePut, testTable } from "./testing.ts"
+import { TextSink, commandOf, mutationOf, simplePut, testTable } from "./testing.ts"
 
 const VIEWED = testTable({ id: 1000, views: [testTable({ id: 1001 })] })
 const TABLES = [VIEWED, testTable({ id: 1001 })]
@@ -104,6 +104,24 @@ test("what a killed process wrote is durable once the next one is open", async (
     void store.read(commandOf({ table: VIEWED, key: "k" }), sink)
     expect([sink.lines.length, found.length], `seed ${seed}`).toEqual([3, 1])
   }
+})
+
+test("a record with more view entries than 16 bits count is found again whole", async () => {
+  const simulation = createSimulation(4, { bodies: { flush, compact } })
+  const { store } = await open(simulation)
+  const entries = 70_000
+  await settled(
+    simulation,
+    Promise.resolve(
+      store.apply(simplePut("k", 1, 1, "v"), "client", (_table, _existing, _incoming, _merged, out) => {
+        for (let clustering = 0; clustering < entries; clustering++) out.entry(mutationOf({ key: "k", table: TABLES[1]!, rows: [{ clustering, timestamp: 1, marker: true }] }))
+      }),
+    ),
+  )
+  store.writeOut()
+  simulation.kill(1)
+  const again = await open(simulation)
+  expect(again.store.stats(1001).memtableRows).toBe(entries)
 })
 
 test("the newest record's position is durable when everything is", async () => {
