@@ -10,7 +10,7 @@ function optionsOf(random: Random): HistoryOptions {
     .toSorted((a, b) => a.at - b.at)
     .slice(0, 1 + random.below(3))
     .map(({ shape }) => shape)
-  return { nodes: 3 + random.below(3), shapes, lateShapes: random.below(3) === 0 ? 1 : 0, runMs: 4000 + random.below(6000), clients: 1 + random.below(3) }
+  return { nodes: 3 + random.below(3), replicationFactor: [1, 1, 2, 3, 3][random.below(5)]!, shapes, lateShapes: random.below(3) === 0 ? 1 : 0, runMs: 4000 + random.below(6000), clients: 1 + random.below(3) }
 }
 
 forSeeds("views after a random history", "cluster-tests/simulated/view-histories.test.ts", 6, async (seed) => {

@@ -32,6 +32,8 @@ export const SHAPES: readonly ViewDefinition[] = [
 
 export interface HistoryOptions {
   readonly nodes: number
+  /** With one replica nothing hides a mistake: with three, what one forgets to tell the others tell. */
+  readonly replicationFactor: number
   readonly shapes: readonly ViewDefinition[]
   /** Of them, made while clients write. */
   readonly lateShapes: number
@@ -53,8 +55,8 @@ interface NamedView {
   readonly descriptor: TableDescriptor
 }
 
-export function schemaOf(views: readonly NamedView[]): SchemaDescriptor {
-  const replication = { class: "org.apache.cassandra.locator.SimpleStrategy", replication_factor: "3" }
+export function schemaOf(views: readonly NamedView[], replicationFactor = 3): SchemaDescriptor {
+  const replication = { class: "org.apache.cassandra.locator.SimpleStrategy", replication_factor: String(replicationFactor) }
   return { keyspaces: [{ name: "k", durableWrites: true, types: [], replication, tables: [BASE_DESCRIPTOR, ...views.map(({ descriptor }) => descriptor)] }], nextTableId: 1100 }
 }
 
@@ -83,7 +85,7 @@ export class ViewHistory {
 
   static async start(seed: number, options: HistoryOptions): Promise<ViewHistory> {
     const views = namedViews(options.shapes)
-    const schema = schemaOf(views.slice(0, views.length - options.lateShapes))
+    const schema = schemaOf(views.slice(0, views.length - options.lateShapes), options.replicationFactor)
     const cluster = await SimulatedCluster.start({ seed, nodes: options.nodes, schema, simulation: { bodies: BODIES, maxSkewMs: 50 }, storeOptions: STORE_OPTIONS })
     return new ViewHistory(cluster, options, views)
   }
@@ -200,12 +202,12 @@ export class ViewHistory {
   }
 
   async #addViews(random: Random): Promise<void> {
-    const { lateShapes, runMs } = this.#options
+    const { lateShapes, runMs, replicationFactor } = this.#options
     const first = this.#views.length - lateShapes
     for (let count = first + 1; count <= this.#views.length; count++) {
       await this.cluster.simulation.clock.sleep((random.float() * runMs) / lateShapes)
       this.statements.push(`${Math.round(this.cluster.simulation.clock.monotonicMs())} view v${count - 1}`)
-      this.cluster.log.append({ kind: "schema", expected: this.cluster.log.last.schemaEpoch, schema: schemaOf(this.#views.slice(0, count)) })
+      this.cluster.log.append({ kind: "schema", expected: this.cluster.log.last.schemaEpoch, schema: schemaOf(this.#views.slice(0, count), replicationFactor) })
     }
   }
 

@@ -18,10 +18,8 @@ const BY_A = { keys: ["a"], select: ["b"] } as const
 const ALL = CONSISTENCY.all
 
 function start(seed: number, replicationFactor = 3): Promise<SimulatedCluster> {
-  const schema = schemaOf(namedViews([BY_A]))
-  const keyspaces = schema.keyspaces.map((keyspace) => ({ ...keyspace, replication: { ...keyspace.replication, replication_factor: String(replicationFactor) } }))
   return SimulatedCluster.start({
-    seed, nodes: 3, schema: { ...schema, keyspaces }, simulation: { bodies: { flush, compact } }, storeOptions: { commitlogSegmentBytes: 400, commitlogSyncPeriodMs: 10_000 },
+    seed, nodes: 3, schema: schemaOf(namedViews([BY_A]), replicationFactor), simulation: { bodies: { flush, compact } }, storeOptions: { commitlogSegmentBytes: 400, commitlogSyncPeriodMs: 10_000 },
   })
 }
 
