@@ -4,7 +4,7 @@ import type { Buffer } from "../../runtime/pure.ts"
 import { type Overload, native, scalar } from "./function.ts"
 import {
   type IntegerName, NUMERIC_TYPES, type NumericName, decimalToInteger, decodeAsDecimal, decodeAsNumber, decodeVarint, encodeDecimal, encodeFloating, encodeInteger,
-  isInteger, parseDecimal,
+  isInteger, parseDecimal, powerOfTen,
 } from "./numbers.ts"
 
 type OneNumber = (value: number) => number
@@ -40,7 +40,7 @@ function round(type: NumericName): Overload {
     if (type === "float" || type === "double") return encodeFloating(type, Math.round(decodeAsNumber(type, bytes)))
     const { unscaled, scale } = decodeAsDecimal(type, bytes)
     if (scale <= 0) return bytes
-    const half = 5n * 10n ** BigInt(scale - 1)
+    const half = 5n * powerOfTen(scale - 1)
     return encodeDecimal({ unscaled: decimalToInteger({ unscaled: unscaled + (unscaled < 0n ? -half : half), scale }), scale: 0 })
   })
 }

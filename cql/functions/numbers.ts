@@ -2,6 +2,7 @@
 // unscaled digits and scale for decimal. For aggregates, casts, arithmetic; not for the path of every row.
 import { Buffer, assert } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
+import { InvalidRequestError } from "../errors.ts"
 import { asBuffer } from "./function.ts"
 
 export const INTEGER_TYPES = ["tinyint", "smallint", "int", "bigint", "counter", "varint"] as const
@@ -65,7 +66,9 @@ export function decodeDecimal(bytes: Uint8Array): Decimal {
   const source = asBuffer(bytes)
   return { scale: source.readInt32BE(0), unscaled: decodeVarint(source.subarray(4)) }
 }
+/** Throws InvalidRequestError when the scale is no 32-bit number: that of a product may be any. */
 export function encodeDecimal(value: Decimal): Buffer {
+  if (value.scale !== (value.scale | 0)) throw new InvalidRequestError(`A decimal's scale cannot be ${value.scale}`)
   const scale = Buffer.alloc(4)
   scale.writeInt32BE(value.scale)
   return Buffer.concat([scale, encodeVarint(value.unscaled)])
@@ -96,18 +99,27 @@ export function decodeAsDecimal(name: NumericName, bytes: Uint8Array): Decimal {
   return { unscaled: decodeVarint(bytes), scale: 0 }
 }
 
-/** The exact digits JavaScript prints for a finite number. */
+/** The exact digits JavaScript prints for the number. Throws InvalidRequestError for NaN and the infinities. */
 export function parseDecimal(value: number): Decimal {
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value))
-  if (match === null) return { unscaled: 0n, scale: 0 }
+  if (match === null) throw new InvalidRequestError(`${value} is no decimal`)
   const fraction = match[3] ?? ""
   const digits = BigInt(`${match[1] ?? ""}${match[2] ?? ""}${fraction}`)
   return { unscaled: digits, scale: fraction.length - Number(match[4] ?? 0) }
 }
 
+/** A scale is any 32-bit number, so that two bytes of digits may stand for gigabytes: nothing is calculated with those. */
+const MAX_SHIFT = 10_000
+
+/** 10^exponent. Throws InvalidRequestError when it is too large to calculate with. */
+export function powerOfTen(exponent: number): bigint {
+  if (exponent > MAX_SHIFT) throw new InvalidRequestError(`Decimals that differ by more than ${MAX_SHIFT} digits cannot be calculated with`)
+  return 10n ** BigInt(exponent)
+}
+
 /** Whole part, rounded towards zero. */
 export function decimalToInteger(value: Decimal): bigint {
-  return value.scale > 0 ? value.unscaled / 10n ** BigInt(value.scale) : value.unscaled * 10n ** BigInt(-value.scale)
+  return rescale(value, 0)
 }
 
 /** As java.math.BigDecimal prints: plain, or with an exponent when the number is very small or its scale negative. */
@@ -133,5 +145,5 @@ export function addDecimals(a: Decimal, b: Decimal): Decimal {
 /** The unscaled digits at another scale; digits are cut towards zero. */
 export function rescale(value: Decimal, scale: number): bigint {
   const shift = scale - value.scale
-  return shift >= 0 ? value.unscaled * 10n ** BigInt(shift) : value.unscaled / 10n ** BigInt(-shift)
+  return shift >= 0 ? value.unscaled * powerOfTen(shift) : value.unscaled / powerOfTen(-shift)
 }

@@ -17,6 +17,8 @@ const BIGINT = native("bigint")
 const STEPS_PER_MS = 10_000
 /** Milliseconds from 1582-10-15 to 1970-01-01. */
 const GREGORIAN_TO_UNIX_MS = 12_219_292_800_000
+/** The last whole millisecond of 60 bits of steps: in the year 5236. */
+const LAST_TIMEUUID_MS = Math.floor(2 ** 60 / STEPS_PER_MS) - 1 - GREGORIAN_TO_UNIX_MS
 const MS_PER_DAY = 86_400_000
 const DATE_EPOCH = 0x80000000
 
@@ -88,7 +90,9 @@ const nowMs = (context: FunctionContext): number => Math.floor(context.nowMicros
 function boundary(name: string, steps: number, fill: number): ScalarFunction {
   return scalar(name, [TIMESTAMP], TIMEUUID, ([time]) => {
     const uuid = Buffer.alloc(16, fill)
-    writeTimeUuidTime(uuid, 0, decodeMs(time as Buffer), steps)
+    const ms = decodeMs(time as Buffer)
+    if (ms < -GREGORIAN_TO_UNIX_MS || ms > LAST_TIMEUUID_MS) throw new InvalidRequestError(`Cannot convert ${ms} ms since epoch to a timeuuid: out of range`)
+    writeTimeUuidTime(uuid, 0, ms, steps)
     return uuid
   })
 }
