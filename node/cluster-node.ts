@@ -145,7 +145,8 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const router: MessageRouter = new MessageRouter(network, () => metadata.current().epoch)
   const persist = async (state: MetadataState): Promise<void> => {
     // Data goes before the entry that voids it counts as applied: a crash between the two truncates again, with nothing new in the table.
-    for (const table of truncatedTables(metadata.state(), state)) await store.truncate(table)
+    // All at once: a write between the truncations of a table and of its view would be in one of them.
+    await Promise.all(truncatedTables(metadata.state(), state).map((table) => store.truncate(table)))
     await writeStateFile(disk, config.dataDirectory, STATE_FILE, { self, leader, state } satisfies Membership)
   }
   const metadata: MetadataService = new MetadataService({
@@ -217,11 +218,20 @@ function settings(config: NodeConfig): [string, string][] {
 
 function applySnapshot(parts: Parts, snapshot: Snapshot, before: Snapshot): void {
   if (snapshot.schema !== before.schema) parts.store.setTables(storedTables(snapshot))
+  truncateAgain(parts, snapshot, before)
   setPeers(parts, snapshot)
   for (const event of schemaEvents(before, snapshot)) parts.protocol.broadcast(event)
   for (const event of topologyEvents(before, snapshot)) parts.protocol.broadcast(event)
   // Whoever waits for everybody to have applied this epoch learns it now, not at the next beat.
   parts.heartbeats.beat()
+}
+
+/** What was written while the entry was being persisted is void too: a view that heard of it may have been truncated since. */
+function truncateAgain({ store, log }: Parts, snapshot: Snapshot, before: Snapshot): void {
+  for (const { id } of storedTables(snapshot)) {
+    if (before.schema.tableById(id) === null || snapshot.truncationEpoch(id) <= before.truncationEpoch(id)) continue
+    store.truncate(id).catch((error: unknown) => log.info(`Not truncated again: ${String(error)}`))
+  }
 }
 
 function setPeers(parts: Parts, snapshot: Snapshot): void {
