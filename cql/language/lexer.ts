@@ -124,6 +124,9 @@ class Lexer {
     const integerEnd = end
     if (source.charCodeAt(end) === DOT && source.charCodeAt(end + 1) !== DOT) end = this.#skipDigits(end + 1)
     end = this.#skipExponent(end)
+    if (end !== integerEnd && Number(source.slice(start, end)) === Infinity) {
+      throw new SyntaxError(`Failed parsing statement: [${source}] reason: NumberFormatException Character I is neither a decimal digit number, decimal point, nor "e" notation exponential mark.`)
+    }
     return this.#push(end === integerEnd ? TOKEN.integer : TOKEN.float, source.slice(start, end), start, end)
   }
 

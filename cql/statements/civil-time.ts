@@ -22,7 +22,7 @@ function daysInMonth(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }
 
-const DATE = /^(-?\d{1,9})-(\d{1,2})-(\d{1,2})$/
+const DATE = /^(-?\d{4})-(\d{2})-(\d{2})$/
 
 /** `2026-01-31` to days since 1970; null when it is no date. */
 export function parseDate(text: string): number | null {
@@ -30,19 +30,26 @@ export function parseDate(text: string): number | null {
   return match === null ? null : daysFromDate(Number(match[1]), Number(match[2]), Number(match[3]))
 }
 
-const TIMESTAMP = /^(-?\d{1,6}-\d{1,2}-\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/i
+const TIMESTAMP = /^(\d{1,6})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/
+const DATE_ALONE = /^\d{4,6}-\d{2}-\d{2}(?!\d)/
 
-/** `2026-01-31 12:30:15.123+0100` and its shorter forms to milliseconds since 1970; null when it is no timestamp. */
+/**
+ * `2026-01-31 12:30:15.123+0100` and its shorter forms to milliseconds since 1970; null when it is no timestamp. As in
+ * Cassandra a day up to the 31st that its month does not have is its last, and midnight may be 24:00.
+ */
 export function parseTimestamp(text: string): number | null {
   const match = TIMESTAMP.exec(text.trim())
   if (match === null) return null
-  const days = parseDate(match[1] as string)
-  const hours = Number(match[2] ?? 0)
-  const minutes = Number(match[3] ?? 0)
-  const seconds = Number(match[4] ?? 0)
-  const offset = zoneOffsetMinutes(match[6])
-  if (days === null || hours > 23 || minutes > 59 || seconds > 59 || offset === null) return null
-  const ms = Number((match[5] ?? "").padEnd(3, "0").slice(0, 3))
+  if (match[4] === undefined && !DATE_ALONE.test(text.trim())) return null
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
+  const days = day > 31 ? null : daysFromDate(year, month, Math.min(day, daysInMonth(year, month)))
+  const hours = Number(match[4] ?? 0)
+  const minutes = Number(match[5] ?? 0)
+  const seconds = Number(match[6] ?? 0)
+  const offset = zoneOffsetMinutes(match[8])
+  const ms = Number((match[7] ?? "").padEnd(3, "0").slice(0, 3))
+  const isEndOfDay = hours === 24 && minutes === 0 && seconds === 0 && ms === 0
+  if (days === null || (hours > 23 && !isEndOfDay) || minutes > 59 || seconds > 59 || offset === null) return null
   return days * MS_PER_DAY + ((hours * 60 + minutes - offset) * 60 + seconds) * 1000 + ms
 }
 

@@ -56,11 +56,11 @@ function check(test: Assignable, message: () => string): void {
 }
 
 /** The parts' values; null and unset cannot be elements. */
-function elementValues(parts: readonly CompiledTerm[], values: BoundValues): Buffer[] {
+function elementValues(parts: readonly CompiledTerm[], values: BoundValues, whole = "collections"): Buffer[] {
   return parts.map((part) => {
     const value = part.value(values)
-    if (value === null) throw new InvalidRequestError("null is not supported inside collections")
-    if (value === UNSET) throw new InvalidRequestError("unset value is not supported inside collections")
+    if (value === null) throw new InvalidRequestError(`null is not supported inside ${whole}`)
+    if (value === UNSET) throw new InvalidRequestError(`unset value is not supported inside ${whole}`)
     return value
   })
 }
@@ -68,7 +68,10 @@ function elementValues(parts: readonly CompiledTerm[], values: BoundValues): Buf
 function compileElements(
   kind: "list" | "set", elements: readonly Term[], type: CqlType | null, receiver: ColumnSpecification, context: TermContext, compile: CompilePart,
 ): CompiledComposite {
-  if (type === null) refuse(kind, receiver)
+  if (type === null) {
+    if (kind === "list") throw new InvalidRequestError(`Unexpected receiver type '${typeName(receiver.type)}'; only list and vector are expected`)
+    refuse(kind, receiver)
+  }
   const part = pseudoReceiver(receiver, `value(${receiver.name})`, type)
   const parts = elements.map((element) => {
     check(testAssignment(element, type, context), () => `Invalid ${kind} literal for ${receiver.name}: value ${termText(element)} is not of type ${typeName(type)}`)
@@ -94,7 +97,7 @@ function compileVector(
     check(testAssignment(element, type.element, context), () => `Invalid vector literal for ${receiver.name}: value ${termText(element)} is not of type ${typeName(type.element)}`)
     return compile(element, part, context)
   })
-  return composite(receiver, parts, (values) => packVector(type.element, elementValues(parts, values)))
+  return composite(receiver, parts, (values) => packVector(type.element, elementValues(parts, values, "vectors")))
 }
 
 function compileMap(term: MapNode<Term>, receiver: ColumnSpecification, context: TermContext, compile: CompilePart): CompiledComposite {

@@ -1,4 +1,5 @@
 // Reads a duration as text, in each of the four forms that CQL knows, to months, days and nanoseconds.
+import { InvalidRequestError } from "../errors.ts"
 import type { DurationValue } from "../../data/types/operations.ts"
 
 const NANOS: Readonly<Record<string, bigint>> = {
@@ -6,6 +7,7 @@ const NANOS: Readonly<Record<string, bigint>> = {
 }
 /** Units must come in this order, each at most once. */
 const ORDER = ["y", "mo", "w", "d", "h", "m", "s", "ms", "us", "ns"]
+const NAMES = ["years", "months", "weeks", "days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"]
 const ALTERNATIVE = /^P(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})$/
 const WEEKS = /^P(\d+)W$/
 const DESIGNATORS = /^P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/
@@ -14,13 +16,20 @@ const LONG_MAX = 2n ** 63n - 1n
 
 type Parts = [months: bigint, days: bigint, nanoseconds: bigint]
 
-/** Null when the text is no duration or too long a one. */
+/** Null when the text is no duration. Throws InvalidRequestError when its units are out of order or add up to too much. */
 export function parseDuration(text: string): DurationValue | null {
   const negative = text.startsWith("-")
   const parts = parseParts(negative ? text.slice(1) : text)
-  if (parts === null || parts[0] > INT_MAX || parts[1] > INT_MAX || parts[2] > LONG_MAX) return null
+  if (parts === null) return null
+  checkTotal("months", parts[0], INT_MAX)
+  checkTotal("days", parts[1], INT_MAX)
+  checkTotal("nanoseconds", parts[2], LONG_MAX)
   const sign = negative ? -1n : 1n
   return { months: Number(sign * parts[0]), days: Number(sign * parts[1]), nanoseconds: sign * parts[2] }
+}
+
+function checkTotal(unit: string, total: bigint, limit: bigint): void {
+  if (total > limit) throw new InvalidRequestError(`Invalid duration. The total number of ${unit} must be less or equal to ${limit}`)
 }
 
 function parseParts(text: string): Parts | null {
@@ -42,7 +51,8 @@ function parseUnits(text: string): Parts | null {
   for (const [, digits, written] of text.matchAll(/(\d+)([a-z\u00b5]+)/gi)) {
     const unit = (written as string).toLowerCase().replace("\u00b5", "u")
     const rank = ORDER.indexOf(unit)
-    if (rank <= last) return null
+    if (rank === last) throw new InvalidRequestError(`Invalid duration. The ${NAMES[rank]} are specified multiple times`)
+    if (rank < last) throw new InvalidRequestError(`Invalid duration. The ${NAMES[last]} should be after ${NAMES[rank]}`)
     last = rank
     const count = BigInt(digits as string)
     if (unit === "y") parts[0] += count * 12n

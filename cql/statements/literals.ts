@@ -76,14 +76,16 @@ function encodeString(text: string, name: NativeTypeName, nowMicros: () => numbe
     case "text":
       return Buffer.from(text, "utf8")
     case "ascii":
-      if (!isAscii(text)) throw new InvalidRequestError(`Invalid ASCII character in string literal: ${text}`)
+      if (!isAscii(text)) throw new InvalidRequestError("Invalid ASCII character in string literal: java.nio.charset.UnmappableCharacterException: Input length = 1")
       return Buffer.from(text, "latin1")
     case "inet": {
+      if (text === "") return Buffer.alloc(0)
       const address = parseInet(text)
       if (address === null) throw new InvalidRequestError(`Unable to make inet address from '${text}'`)
       return address
     }
     case "timestamp":
+      if (text === "") return Buffer.alloc(0)
       if (text.toLowerCase() === "now") return encodeValue(nativeType("timestamp"), Math.floor(nowMicros() / 1000))
       return encodeTimestamp(text)
     default:

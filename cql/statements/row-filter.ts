@@ -28,12 +28,12 @@ export function compileFilter(restriction: Restriction, slotOf: (column: ColumnS
   switch (restriction.kind) {
     case "eq":
       return (values) => {
-        const tuple = own(restriction.tuple(values))
+        const tuple = own(restriction.tuple(values, true))
         return (row) => compareRow(row, operands, tuple) === 0
       }
     case "in":
       return (values) => {
-        const tuples = restriction.tuples(values).map(own)
+        const tuples = restriction.tuples(values, true).map(own)
         return (row) => tuples.some((tuple) => compareRow(row, operands, tuple) === 0)
       }
     case "slice":
@@ -51,7 +51,7 @@ interface BoundLimit {
 }
 
 function bindLimit(limit: Limit | null, values: BoundValues): BoundLimit | null {
-  return limit === null ? null : { inclusive: limit.inclusive, tuple: own(limit.tuple(values)) }
+  return limit === null ? null : { inclusive: limit.inclusive, tuple: own(limit.tuple(values, true)) }
 }
 
 /** Bound values go away with the request's buffer; a filter lives as long as its pages are read. */

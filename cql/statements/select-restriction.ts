@@ -12,13 +12,18 @@ import type { Term } from "../language/ast-terms.ts"
 import type { BoundValues } from "../request.ts"
 import { compileTerm } from "./compile-term.ts"
 import { undefinedColumn } from "./find-table.ts"
+import { relationText } from "./relation-text.ts"
+import { termText } from "./term-text.ts"
 import { type CompiledTerm, type TermContext, UNSET, columnReceiver } from "./term.ts"
 
 /** One value for each column of a restriction. */
 export type Tuple = readonly Buffer[]
 
-/** Gives a tuple for the bound values. Throws InvalidRequestError for null and unset. Views of the bound values' buffer. */
-export type TupleSource = (values: BoundValues) => Tuple
+/**
+ * Gives a tuple for the bound values. Throws InvalidRequestError for null and unset, in other words when it is for a filter.
+ * Views of the bound values' buffer.
+ */
+export type TupleSource = (values: BoundValues, isFilter?: boolean) => Tuple
 
 export interface Limit {
   readonly inclusive: boolean
@@ -28,7 +33,7 @@ export interface Limit {
 export type Restriction =
   /** `term` is set when there is one column and its value is one term. */
   | { readonly kind: "eq"; readonly columns: readonly ColumnSchema[]; readonly tuple: TupleSource; readonly term: CompiledTerm | null }
-  | { readonly kind: "in"; readonly columns: readonly ColumnSchema[]; readonly tuples: (values: BoundValues) => readonly Tuple[] }
+  | { readonly kind: "in"; readonly columns: readonly ColumnSchema[]; readonly tuples: (values: BoundValues, isFilter?: boolean) => readonly Tuple[] }
   | { readonly kind: "slice"; readonly columns: readonly ColumnSchema[]; readonly lower: Limit | null; readonly upper: Limit | null }
 
 /** CONTAINS, CONTAINS KEY and `m[k] = v`: they only filter. */
@@ -50,9 +55,9 @@ export interface TokenRestriction {
 const noun = (columns: readonly ColumnSchema[]): string => columns.map((column) => column.name).join(", ")
 
 /** The term's bytes; null and unset are refused. */
-export function requiredValue(term: CompiledTerm, columnName: string, values: BoundValues): Buffer {
+export function requiredValue(term: CompiledTerm, columnName: string, values: BoundValues, isFilter = false): Buffer {
   const value = term.value(values)
-  if (value === null) throw new InvalidRequestError(`Invalid null value in condition for column ${columnName}`)
+  if (value === null) throw new InvalidRequestError(isFilter ? `Unsupported null value for column ${columnName}` : `Invalid null value in condition for column ${columnName}`)
   if (value === UNSET) throw new InvalidRequestError(`Invalid unset value for column ${columnName}`)
   return value
 }
@@ -64,12 +69,16 @@ export function columnNamed(table: TableSchema, name: string): ColumnSchema {
   return column
 }
 
+function unsupported(relation: Parameters<typeof relationText>[0]): InvalidRequestError {
+  return new InvalidRequestError(`Unsupported "${relation.operator}" relation: ${relationText(relation)}`)
+}
+
 export function compileComparison(table: TableSchema, relation: Extract<Relation, { kind: "comparison" }>, context: TermContext): Restriction {
   const column = columnNamed(table, relation.column)
   checkRestrictable(column, relation.operator === "=" ? "=" : relation.operator)
-  if (relation.operator === "!=") throw new InvalidRequestError(`Unsupported "!=" relation on column ${column.name}`)
+  if (relation.operator === "!=") throw unsupported(relation)
   const term = compileTerm(relation.value, columnReceiver(table, column), context)
-  const tuple: TupleSource = (values) => [requiredValue(term, column.name, values)]
+  const tuple: TupleSource = (values, isFilter) => [requiredValue(term, column.name, values, isFilter)]
   if (relation.operator === "=") return { kind: "eq", columns: [column], tuple, term }
   if (column.type.kind === "native" && column.type.name === "duration") throw new InvalidRequestError("Slice restrictions are not supported on duration columns")
   return slice([column], relation.operator, tuple)
@@ -82,7 +91,11 @@ export function compileIn(table: TableSchema, relation: Extract<Relation, { kind
   const columns = [column]
   if (relation.values.kind === "values") {
     const terms = relation.values.values.map((term) => compileTerm(term, receiver, context))
-    return { kind: "in", columns, tuples: (values) => terms.map((term) => [requiredValue(term, column.name, values)]) }
+    const [only] = terms
+    if (only !== undefined && terms.length === 1) return { kind: "eq", columns, term: only, tuple: (values, isFilter) => [requiredValue(only, column.name, values, isFilter)] }
+    // As a filter a null matches nothing.
+    const wanted = (values: BoundValues, isFilter = false): CompiledTerm[] => terms.filter((term) => !isFilter || term.value(values) !== null)
+    return { kind: "in", columns, tuples: (values, isFilter) => wanted(values, isFilter).map((term) => [requiredValue(term, column.name, values, isFilter)]) }
   }
   const elements = compileInMarker(relation.values.marker, table, `in(${column.name})`, column.type, context)
   return { kind: "in", columns, tuples: (values) => elements(values).map((element) => [element]) }
@@ -101,16 +114,23 @@ function compileInMarker(marker: Term, table: TableSchema, name: string, element
 }
 
 export function compileTupleComparison(table: TableSchema, relation: Extract<Relation, { kind: "tupleComparison" }>, context: TermContext): Restriction {
-  const columns = clusteringColumns(table, relation.columns)
-  if (relation.operator === "!=") throw new InvalidRequestError(`Unsupported "!=" relation on columns (${noun(columns)})`)
+  const columns = clusteringColumns(table, relation.columns, () => relationText(relation))
+  if (relation.operator === "!=") throw unsupported(relation)
   const tuple = compileTuple(table, columns, relation.value, `(${columns.map((column) => column.name).join(",")})`, context)
   if (relation.operator === "=") return { kind: "eq", columns, tuple, term: null }
   return slice(columns, relation.operator, tuple)
 }
 
 export function compileTupleIn(table: TableSchema, relation: Extract<Relation, { kind: "tupleIn" }>, context: TermContext): Restriction {
-  const columns = clusteringColumns(table, relation.columns)
+  const columns = clusteringColumns(table, relation.columns, () => inText(relation))
+  const [only] = relation.values.kind === "values" && relation.values.values.length === 1 ? relation.values.values : []
+  if (only !== undefined) return { kind: "eq", columns, tuple: compileTuple(table, columns, only, `in(${columns.map((column) => column.name).join(",")})`, context), term: null }
   return { kind: "in", columns, tuples: compileTuples(table, columns, relation.values, context) }
+}
+
+function inText(relation: Extract<Relation, { kind: "tupleIn" }>): string {
+  const { values } = relation
+  return `(${relation.columns.join(", ")}) IN ${values.kind === "marker" ? termText(values.marker) : `(${values.values.map(termText).join(", ")})`}`
 }
 
 function compileTuples(table: TableSchema, columns: readonly ColumnSchema[], source: InValues, context: TermContext): (values: BoundValues) => readonly Tuple[] {
@@ -131,7 +151,7 @@ function tupleType(columns: readonly ColumnSchema[]): CqlType {
 function compileTuple(table: TableSchema, columns: readonly ColumnSchema[], term: Term, name: string, context: TermContext): TupleSource {
   if (term.kind === "tuple") {
     if (term.elements.length !== columns.length) {
-      throw new InvalidRequestError(`Expected ${columns.length} elements in value tuple, but got ${term.elements.length}`)
+      throw new InvalidRequestError(`Expected ${columns.length} elements in value tuple, but got ${term.elements.length}: ${termText(term)}`)
     }
     const terms = term.elements.map((element, index) => compileTerm(element, columnReceiver(table, columns[index] as ColumnSchema), context))
     return (values) => terms.map((part, index) => requiredPart(part.value(values), columns[index] as ColumnSchema))
@@ -156,14 +176,14 @@ function requiredPart(value: ReturnType<CompiledTerm["value"]>, column: ColumnSc
   return value
 }
 
-function clusteringColumns(table: TableSchema, names: readonly string[]): readonly ColumnSchema[] {
+function clusteringColumns(table: TableSchema, names: readonly string[], text: () => string): readonly ColumnSchema[] {
   const columns = names.map((name) => columnNamed(table, name))
   columns.forEach((column, index) => {
     if (column.kind !== "clustering") throw new InvalidRequestError(`Multi-column relations can only be applied to clustering columns but was applied to: ${column.name}`)
-    if (columns.indexOf(column) !== index) throw new InvalidRequestError(`Column "${column.name}" appeared twice in a relation: (${noun(columns)})`)
+    if (columns.indexOf(column) !== index) throw new InvalidRequestError(`Column "${column.name}" appeared twice in a relation: ${text()}`)
     const previous = columns[index - 1]
     if (previous !== undefined && column.position !== previous.position + 1) {
-      throw new InvalidRequestError(`Clustering columns must appear in the PRIMARY KEY order in multi-column relations: (${noun(columns)})`)
+      throw new InvalidRequestError(`Clustering columns must appear in the PRIMARY KEY order in multi-column relations: ${text()}`)
     }
   })
   return columns
@@ -198,7 +218,7 @@ export function compileContains(table: TableSchema, relation: Extract<Relation, 
 export function compileElement(table: TableSchema, relation: Extract<Relation, { kind: "element" }>, context: TermContext): CollectionCondition {
   const column = columnNamed(table, relation.column)
   const type = column.type
-  if (type.kind === "list") throw new InvalidRequestError(`Indexes on list entries (${column.name}[index] = value) are not supported.`)
+  if (type.kind === "list") throw new InvalidRequestError(`Indexes on list entries (${column.name}[index] = value) are not currently supported.`)
   if (type.kind !== "map") throw new InvalidRequestError(`Column ${column.name} cannot be used as a map`)
   if (relation.operator !== "=") throw new InvalidRequestError("Only EQ relations are supported on map entries")
   const receiver = columnReceiver(table, column)
@@ -227,6 +247,6 @@ export function compileToken(table: TableSchema, relation: Extract<Relation, { k
     case "<=":
       return { eq: null, lower: null, upper: limit }
     case "!=":
-      throw new InvalidRequestError(`Unsupported "!=" relation on token(${noun(columns)})`)
+      throw unsupported(relation)
   }
 }

@@ -79,8 +79,8 @@ export class SelectRun implements Select {
     this.#stopped = false
     this.#hasPosition = false
     this.#resuming = options.pagingState === null ? null : decodePagingState(definition.table.id, options.pagingState)
-    this.#limit = boundLimit(definition.limit, "LIMIT", "limit", values)
-    this.#perPartitionLimit = boundLimit(definition.perPartitionLimit, "PER PARTITION LIMIT", "per partition limit", values)
+    this.#limit = boundLimit(definition.limit, "limit", values)
+    this.#perPartitionLimit = boundLimit(definition.perPartitionLimit, "per partition limit", values)
     if (this.#resuming !== null) this.#limit = Math.min(this.#limit, this.#resuming.limit)
     if (definition.sortColumns > 0 && options.pageSize > 0 && options.pageSize < this.#limit) {
       throw new InvalidRequestError(
@@ -254,13 +254,13 @@ export class SelectRun implements Select {
   }
 }
 
-function boundLimit(term: CompiledTerm | null, clause: string, noun: string, values: BoundValues): number {
+function boundLimit(term: CompiledTerm | null, noun: string, values: BoundValues): number {
   if (term === null) return NO_LIMIT
   const bytes = term.value(values)
   if (bytes === UNSET) return NO_LIMIT
   if (bytes === null) throw new InvalidRequestError(`Invalid null value of ${noun}`)
   if (bytes.length !== 4) throw new InvalidRequestError(`Invalid ${noun} value`)
   const limit = bytes.readInt32BE(0)
-  if (limit <= 0) throw new InvalidRequestError(`${clause} must be strictly positive`)
+  if (limit <= 0) throw new InvalidRequestError("LIMIT must be strictly positive")
   return limit
 }

@@ -10,8 +10,8 @@ import { InvalidRequestError } from "../errors.ts"
 import type { BoundValues } from "../request.ts"
 import { EVERYTHING, type Slice, comparisonSlices, intersectSlices, normalizeSlices, prefixSlice, toClusteringSlice } from "./clustering-slices.ts"
 import { clusteringTooLong } from "./equal-values.ts"
-import { type Restriction, type TokenRestriction, type Tuple, requiredValue } from "./select-restriction.ts"
-import type { CompiledTerm } from "./term.ts"
+import type { Restriction, TokenRestriction, Tuple } from "./select-restriction.ts"
+import { type CompiledTerm, UNSET } from "./term.ts"
 
 /** The serialised keys in Cassandra's order: that of the values, column by column, without duplicates. New buffers. */
 export function boundKeys(restrictions: readonly Restriction[], token: TokenRange | null, values: BoundValues): Buffer[] {
@@ -78,7 +78,9 @@ function previous(token: Token): Token {
 }
 
 function tokenValue(term: CompiledTerm, values: BoundValues): Token {
-  const bytes = requiredValue(term, "partition key token", values)
+  const bytes = term.value(values)
+  if (bytes === null) throw new InvalidRequestError("Invalid null token value")
+  if (bytes === UNSET) throw new InvalidRequestError("Invalid unset token value")
   if (bytes.length !== 8) throw new InvalidRequestError(`Expected 8 or 0 byte long (${bytes.length})`)
   return { high: bytes.readInt32BE(0), low: bytes.readUInt32BE(4) }
 }

@@ -7,11 +7,12 @@
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { Relation } from "../language/ast-relations.ts"
+import { compileTerm } from "./compile-term.ts"
 import {
   type CollectionCondition, type Restriction, type TokenRestriction, columnNamed, compileComparison, compileContains, compileElement, compileIn, compileToken,
   compileTupleComparison, compileTupleIn,
 } from "./select-restriction.ts"
-import type { TermContext } from "./term.ts"
+import { type TermContext, columnReceiver } from "./term.ts"
 import { termText } from "./term-text.ts"
 
 const NEEDS_FILTERING =
@@ -33,7 +34,10 @@ export interface WhereClause {
   readonly fixed: ReadonlySet<ColumnSchema>
 }
 
-export function compileWhere(table: TableSchema, relations: readonly Relation[], allowFiltering: boolean, context: TermContext): WhereClause {
+export const DISTINCT_WHERE = "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns."
+
+/** `distinct`: of a SELECT DISTINCT, which says so before it speaks of filtering. */
+export function compileWhere(table: TableSchema, relations: readonly Relation[], allowFiltering: boolean, context: TermContext, distinct = false): WhereClause {
   const collector = new Collector()
   for (const relation of relations) collect(table, relation, context, collector)
   const all = collector.restrictions()
@@ -43,6 +47,7 @@ export function compileWhere(table: TableSchema, relations: readonly Relation[],
   const clustering = all.filter((restriction) => kindOf(restriction) === "clustering").sort((a, b) => firstPosition(a) - firstPosition(b))
   const others = all.filter((restriction) => kindOf(restriction) === "regular" || kindOf(restriction) === "static")
   const { conditions, token } = collector
+  if (distinct && clustering.length > 0) throw new InvalidRequestError(DISTINCT_WHERE)
 
   const keys = keyRestrictions(table, partition, conditions, filtering)
   const prefix = clusteringPrefix(clustering)
@@ -86,6 +91,7 @@ function collect(table: TableSchema, relation: Relation, context: TermContext, i
     case "isNotNull":
       throw new InvalidRequestError(`Unsupported restriction: ${columnNamed(table, relation.column).name} IS NOT NULL`)
     case "like":
+      compileTerm(relation.value, columnReceiver(table, columnNamed(table, relation.column)), context)
       throw new InvalidRequestError(`LIKE restriction is only supported on properly indexed columns. ${columnNamed(table, relation.column).name} LIKE ${termText(relation.value)} is not valid.`)
     case "customIndex":
       throw new InvalidRequestError(`Invalid index expression: no index named ${relation.index.name} exists on table ${table.keyspace}.${table.name}`)
@@ -116,7 +122,7 @@ class Collector {
   }
 
   addToken(token: TokenRestriction, table: TableSchema): void {
-    const name = `token(${table.partitionKey.map((column) => column.name).join(", ")})`
+    const name = table.partitionKey.map((column) => column.name).join(", ")
     const existing = this.token
     if (existing === null) {
       this.token = token
@@ -130,20 +136,15 @@ class Collector {
 }
 
 function merge(existing: Restriction, added: Restriction): Restriction {
-  const first = existing.columns[0] as ColumnSchema
-  const tuple = existing.columns.length > 1 || added.columns.length > 1
-  const name = tuple ? `(${added.columns.map((column) => column.name).join(", ")})` : first.name
-  if (existing.kind === "eq" || added.kind === "eq") throw new InvalidRequestError(`${name} cannot be restricted by more than one relation if it includes an Equal`)
-  if (existing.kind === "in" || added.kind === "in") throw new InvalidRequestError(`${name} cannot be restricted by more than one relation if it includes a IN`)
-  if (existing.columns.length > 1 !== added.columns.length > 1) {
-    throw new InvalidRequestError(`Column "${first.name}" cannot be restricted by both a tuple notation inequality and a single column inequality (${name})`)
-  }
-  if (existing.lower !== null && added.lower !== null) throw new InvalidRequestError(`More than one restriction was found for the start bound on ${name}`)
-  if (existing.upper !== null && added.upper !== null) throw new InvalidRequestError(`More than one restriction was found for the end bound on ${name}`)
+  const name = existing.columns.filter((column) => added.columns.includes(column)).map((column) => column.name).join(" ,")
+  if (existing.kind !== "slice") throw new InvalidRequestError(`${name} cannot be restricted by more than one relation if it includes ${existing.kind === "in" ? "a IN" : "an Equal"}`)
+  if (added.kind !== "slice") throw new InvalidRequestError(`Column "${name}" cannot be restricted by both an equality and an inequality relation`)
   if (existing.columns[0] !== added.columns[0]) {
     throw new InvalidRequestError(`Column "${name}" cannot be restricted by two inequalities not starting with the same column`)
   }
-  // (a, b) > ... and (a) < ...: each limit keeps its own length; the columns are those of the longer one.
+  if (existing.lower !== null && added.lower !== null) throw new InvalidRequestError(`More than one restriction was found for the start bound on ${name}`)
+  if (existing.upper !== null && added.upper !== null) throw new InvalidRequestError(`More than one restriction was found for the end bound on ${name}`)
+  // (a, b) > ... and a < ...: each limit keeps its own length; the columns are those of the longer one.
   const columns = existing.columns.length >= added.columns.length ? existing.columns : added.columns
   return { kind: "slice", columns, lower: existing.lower ?? added.lower, upper: existing.upper ?? added.upper }
 }

@@ -12,10 +12,10 @@ import { compileCondition, compileFilter } from "./row-filter.ts"
 import type { Grouping } from "./select-definition.ts"
 import { SelectPlan } from "./select-plan.ts"
 import { columnNamed } from "./select-restriction.ts"
-import { type WhereClause, compileWhere } from "./select-where.ts"
+import { DISTINCT_WHERE, type WhereClause, compileWhere } from "./select-where.ts"
 import { type Selection, compileSelection } from "./selection.ts"
 import { findTable } from "./find-table.ts"
-import type { CompileContext, CompiledTerm, TermContext } from "./term.ts"
+import { type CompileContext, type CompiledTerm, type TermContext, columnReceiver } from "./term.ts"
 
 /** Throws InvalidRequestError. */
 export function compileSelect(statement: SelectStatement, context: CompileContext): SelectPlan {
@@ -23,7 +23,7 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
   const termContext: TermContext = { ...context, table }
   const selection = compileSelection(table, statement, termContext)
   const selected = selectedColumns(table, selection)
-  const where = compileWhere(table, statement.where, statement.allowFiltering, termContext)
+  const where = compileWhere(table, statement.where, statement.allowFiltering, termContext, statement.distinct)
   if (where.restrictsClustering && selected.length > 0 && selected.every((column) => column.kind === "static")) {
     throw new InvalidRequestError("Cannot restrict clustering columns when selecting only static columns")
   }
@@ -31,7 +31,7 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
   const aggregates = selection.aggregates.length > 0
   if (statement.distinct) checkDistinct(table, statement, where, selected)
   if (aggregates && grouping === null && statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with aggregate queries.")
-  const reversed = statement.orderBy.length > 0 && compileOrdering(table, statement.orderBy, where)
+  const reversed = statement.orderBy.length > 0 && compileOrdering(table, statement.orderBy, where, termContext)
   const limit = compileLimit(statement.limit, "[limit]", table, termContext)
   const perPartitionLimit = compileLimit(statement.perPartitionLimit, "[per_partition_limit]", table, termContext)
 
@@ -81,7 +81,7 @@ function aggregationWarnings(where: WhereClause): readonly string[] {
 function checkDistinct(table: TableSchema, statement: SelectStatement, where: WhereClause, selected: readonly ColumnSchema[]): void {
   if (statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
   if (where.restrictsClustering || where.restrictsRegulars) {
-    throw new InvalidRequestError("SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.")
+    throw new InvalidRequestError(DISTINCT_WHERE)
   }
   for (const column of selected) {
     if (column.kind !== "partition_key" && column.kind !== "static") {
@@ -95,18 +95,20 @@ function checkDistinct(table: TableSchema, statement: SelectStatement, where: Wh
 }
 
 /** True when rows are read in reverse clustering order. */
-function compileOrdering(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause): boolean {
+function compileOrdering(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause, context: TermContext): boolean {
   const orderings = orderBy.map((ordering) => ({ column: columnNamed(table, ordering.column), descending: ordering.descending, ann: ordering.ann }))
+  for (const { column, ann } of orderings) if (ann !== null) compileTerm(ann, columnReceiver(table, column), context)
   if (orderings.some((ordering) => ordering.ann !== null)) throw new InvalidRequestError("ANN ordering by vector requires the column to be indexed")
   if (isScan(where)) throw new InvalidRequestError("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
   let reversed: boolean | null = null
   let position = 0
-  for (const { column, descending } of orderings) {
+  // A column that is named twice counts once, as it was named last.
+  for (const { column, descending } of new Map(orderings.map((ordering) => [ordering.column, ordering])).values()) {
     if (column.kind !== "clustering") throw new InvalidRequestError(`Order by is currently only supported on the clustered columns of the PRIMARY KEY, got ${column.name}`)
     while (position !== column.position) {
       const skipped = table.clustering[position++]
       if (skipped === undefined || !where.fixed.has(skipped)) {
-        throw new InvalidRequestError("Ordering by clustering columns must follow the declared order in the PRIMARY KEY")
+        throw new InvalidRequestError("Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY")
       }
     }
     position++

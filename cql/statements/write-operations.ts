@@ -131,6 +131,9 @@ function compileSubtract(column: ColumnSchema, value: Term, table: TableSchema, 
   if (isCounterType(type)) return counterOperation(column, compileTerm(value, columnReceiver(table, column), context), -1n)
   requireCollection(column, text, "counter")
   const receiver = columnReceiver(table, column)
+  if (type.kind === "map" && value.kind !== "set" && value.kind !== "marker" && !isEmptyBraces(value)) {
+    throw new InvalidRequestError(`Value for a map substraction has to be a set, but was: '${termText(value)}'`)
+  }
   if (type.kind === "list") return compileListSubtraction(column, compileTerm(value, receiver, context))
   const elements = type.kind === "map" ? pseudoReceiver(receiver, receiver.name, { kind: "set", element: type.key, frozen: false }) : receiver
   const term = compileTerm(value, elements, context)
@@ -138,6 +141,10 @@ function compileSubtract(column: ColumnSchema, value: Term, table: TableSchema, 
     if (bytes === null) return
     for (const element of unpackCollection(bytes)) row.remove(id, element)
   }) }
+}
+
+function isEmptyBraces(value: Term): boolean {
+  return value.kind === "map" && value.entries.length === 0
 }
 
 /** `column = value + column`, for lists. */

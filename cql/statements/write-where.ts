@@ -28,13 +28,15 @@ export function restrictedColumns(target: WriteTarget): number {
 
 /** `statement` is UPDATE or DELETE, for messages. Throws InvalidRequestError. */
 export function compileWriteWhere(table: TableSchema, relations: readonly Relation[], statement: string, context: TermContext): WriteTarget {
+  const contains = relations.find((relation) => relation.kind === "contains")
+  if (contains !== undefined) throw new InvalidRequestError(`Cannot use ${statement} with ${contains.key ? "CONTAINS KEY" : "CONTAINS"}`)
   // Filtering is allowed here so that it is told apart below in the words that belong to writes.
   const where = compileWhere(table, relations, true, context)
   if (where.token !== null) throw new InvalidRequestError(`The token function cannot be used in WHERE clauses for ${statement} statements`)
   if (where.keys === null) refuseKeys(table, where.filters, statement)
   const others = [...where.filters.flatMap(({ columns }) => columns), ...where.conditions.map(({ column }) => column)]
   const nonKey = others.filter(({ kind }) => kind === "regular" || kind === "static")
-  if (nonKey.length > 0) throw new InvalidRequestError(`Non PRIMARY KEY columns found in where clause: ${nonKey.map(({ name }) => name).join(", ")}`)
+  if (nonKey.length > 0) throw new InvalidRequestError(`Non PRIMARY KEY columns found in where clause: ${nonKey.map(({ name }) => name).sort().join(", ")} `)
   const gap = others.find(({ kind }) => kind === "clustering")
   if (gap !== undefined) refuseGap(table, gap, where.clustering)
   return { keys: where.keys, clustering: where.clustering }

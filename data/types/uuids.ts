@@ -75,7 +75,7 @@ export const TIMEUUID: TypeOperations = {
   validate(bytes, from, to) {
     const size = validateUuid(bytes, from, to)
     if (size !== null || from === to) return size
-    return ((bytes[from + 6] as number) & 0xf0) === 0x10 ? null : "Invalid version for TimeUUID type."
+    return ((bytes[from + 6] as number) & 0xf0) === 0x10 ? null : `Invalid version for TimeUUID type: 0x${(bytes[from] as number) >> 4}`
   },
   compare: compareTimeuuids,
   vectorElementSize: 16,
