@@ -49,6 +49,12 @@ const PATIENCE_MS = 12_000
 const BODIES = { flush, compact }
 const STORE_OPTIONS = { commitlogSegmentBytes: 4096, commitlogSyncPeriodMs: 500, memtableSpaceBytes: 8 << 20 }
 
+interface Place {
+  /** "p = 'p1'" */
+  readonly partition: string
+  readonly clustering: string
+}
+
 interface NamedView {
   readonly name: string
   readonly definition: ViewDefinition
@@ -183,21 +189,30 @@ export class ViewHistory {
   async #client(random: Random): Promise<void> {
     const { clock } = this.cluster.simulation
     while (!this.#isOver) {
-      await clock.sleep(random.float() * 250)
-      const running = this.#running()
-      if (running.length === 0) continue
-      const node = running[random.below(running.length)] as number
-      const statement = this.#statement(random)
-      this.statements.push(`${Math.round(clock.monotonicMs())} n${node} ${statement}`)
-      const consistency = random.below(2) === 0 ? CONSISTENCY.one : CONSISTENCY.quorum
-      const done = this.cluster.client(node).query(statement, { consistency }).then(
-        () => true,
-        (error: unknown) => {
-          if (error instanceof RequestError) return false
-          throw error
-        },
-      )
-      if (await Promise.race([done, clock.sleep(PATIENCE_MS).then(() => false)])) this.acknowledged++
+      await clock.sleep(random.float() * 200)
+      // Several writes of one row at once meet each other's messages under way.
+      const place = this.#place(random)
+      const count = random.below(3) === 0 ? 2 + random.below(4) : 1
+      const writes = Array.from({ length: count }, () => this.#write(random, place))
+      await Promise.race([Promise.all(writes), clock.sleep(PATIENCE_MS)])
+    }
+  }
+
+  async #write(random: Random, place: Place): Promise<void> {
+    const { clock } = this.cluster.simulation
+    const running = this.#running()
+    const node = running[random.below(Math.max(1, running.length))]
+    const statement = this.#statement(random, place)
+    const pauseMs = random.below(2) * random.float() * 20
+    const consistency = random.below(2) === 0 ? CONSISTENCY.one : CONSISTENCY.quorum
+    await clock.sleep(pauseMs)
+    if (node === undefined || !this.cluster.isRunning(node)) return
+    this.statements.push(`${clock.monotonicMs().toFixed(1)} n${node} ${statement}`)
+    try {
+      await this.cluster.client(node).query(statement, { consistency })
+      this.acknowledged++
+    } catch (error) {
+      if (!(error instanceof RequestError)) throw error
     }
   }
 
@@ -258,17 +273,19 @@ export class ViewHistory {
     return set
   }
 
-  #statement(random: Random): string {
-    const kind = random.below(16)
-    if (kind < 15) return this.#single(random, kind)
-    return `BEGIN UNLOGGED BATCH ${[0, 1, 2].map(() => this.#single(random, random.below(15))).join("; ")}; APPLY BATCH`
+  #place(random: Random): Place {
+    return { partition: `p = '${this.#pick(random, PARTITIONS)}'`, clustering: this.#pick(random, CLUSTERINGS) }
   }
 
-  #single(random: Random, kind: number): string {
+  #statement(random: Random, place: Place): string {
+    const kind = random.below(16)
+    if (kind < 15) return this.#single(random, kind, place)
+    return `BEGIN UNLOGGED BATCH ${[0, 1, 2].map(() => this.#single(random, random.below(15), this.#place(random))).join("; ")}; APPLY BATCH`
+  }
+
+  #single(random: Random, kind: number, { partition, clustering }: Place): string {
     const stamp = this.#stamp(random)
     const ttl = random.below(4) === 0 ? ` AND TTL ${1 + random.below(40)}` : ""
-    const partition = `p = '${this.#pick(random, PARTITIONS)}'`
-    const clustering = this.#pick(random, CLUSTERINGS)
     const where = `${partition} AND q = '${clustering}'`
     const set = this.#assignments(random)
     if (kind >= 9) set.set("a", `'${this.#pick(random, VALUES.a)}'`)
