@@ -11,16 +11,22 @@ export function storedTables(snapshot: Snapshot): TableSchema[] {
   return tables
 }
 
-/** `truncated` is told when the data of all tables truncated by a change is gone for good. */
-export function followSchema(metadata: ClusterMetadata, store: LocalStore, truncated: (epoch: number) => void = () => undefined): Unsubscribe {
-  return metadata.subscribe((snapshot, previous) => {
-    if (snapshot.schema !== previous.schema) store.setTables(storedTables(snapshot))
-    const truncating: Promise<void>[] = []
-    for (const table of storedTables(snapshot)) {
-      // A table that is new has nothing to lose.
-      if (previous.schema.tableById(table.id) === null) continue
-      if (snapshot.truncationEpoch(table.id) > previous.truncationEpoch(table.id)) truncating.push(store.truncate(table.id))
-    }
-    if (truncating.length > 0) void Promise.all(truncating).then(() => truncated(snapshot.epoch))
+/** Tables that `next` truncates; one that is new in it has nothing to lose. */
+function truncatedTables(next: Snapshot, previous: Snapshot): TableSchema[] {
+  return storedTables(next).filter(({ id }) => previous.schema.tableById(id) !== null && next.truncationEpoch(id) > previous.truncationEpoch(id))
+}
+
+/** What is done before a change counts as applied: data is void for good. Null: the change voids none. */
+export function truncateFirst(store: LocalStore, next: Snapshot, previous: Snapshot): Promise<unknown> | null {
+  const tables = truncatedTables(next, previous)
+  // All at once: a write between the truncations of a table and of its view would be in one of them.
+  return tables.length === 0 ? null : Promise.all(tables.map(({ id }) => store.truncate(id)))
+}
+
+export function followSchema(metadata: ClusterMetadata, store: LocalStore): Unsubscribe {
+  return metadata.subscribe((next, previous) => {
+    if (next.schema !== previous.schema) store.setTables(storedTables(next))
+    // Once more: what was written since `truncateFirst` is void too, and a view that heard of it may have been truncated since.
+    for (const { id } of truncatedTables(next, previous)) void store.truncate(id)
   })
 }

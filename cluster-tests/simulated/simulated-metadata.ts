@@ -44,7 +44,11 @@ export class SimulatedMetadata implements ClusterMetadata {
   readonly #node: number
   readonly #clock: Clock
   readonly #random: Random
+  /** Makes what a change does to this node's data safe before the change counts as applied; null: it does nothing. */
+  persist: (next: Snapshot, previous: Snapshot) => Promise<unknown> | null = () => null
   #snapshot: Snapshot
+  #target: Epoch = 0
+  #isCatchingUp = false
   readonly #subscribers = new Set<(snapshot: Snapshot, previous: Snapshot) => void>()
   /** Asked after every change of any follower. */
   readonly #waiting = new Set<() => void>()
@@ -80,7 +84,8 @@ export class SimulatedMetadata implements ClusterMetadata {
   /** The change will be applied here in a while. */
   follow(epoch: Epoch): void {
     this.#clock.after(this.#random.float() * MAX_LAG_MS, () => {
-      while (this.#snapshot.epoch < epoch) this.#apply(this.#snapshot.epoch + 1)
+      this.#target = Math.max(this.#target, epoch)
+      if (!this.#isCatchingUp) void this.#catchUp()
     })
   }
 
@@ -100,11 +105,22 @@ export class SimulatedMetadata implements ClusterMetadata {
     return () => this.#subscribers.delete(fn)
   }
 
-  #apply(epoch: Epoch): void {
-    const previous = this.#snapshot
-    this.#log.applied.set(this.#node, epoch)
-    this.#snapshot = buildSnapshot(this.#log.state(epoch), this.#log.system, previous)
-    for (const subscriber of this.#subscribers) subscriber(this.#snapshot, previous)
+  async #catchUp(): Promise<void> {
+    this.#isCatchingUp = true
+    while (this.#snapshot.epoch < this.#target) {
+      const previous = this.#snapshot
+      const next = buildSnapshot(this.#log.state(previous.epoch + 1), this.#log.system, previous)
+      const saving = this.persist(next, previous)
+      if (saving !== null) await saving
+      this.#apply(next, previous)
+    }
+    this.#isCatchingUp = false
+  }
+
+  #apply(next: Snapshot, previous: Snapshot): void {
+    this.#log.applied.set(this.#node, next.epoch)
+    this.#snapshot = next
+    for (const subscriber of this.#subscribers) subscriber(next, previous)
     for (const follower of this.#log.followers.values()) for (const look of follower.#waiting) look()
   }
 

@@ -7,7 +7,7 @@ import { StatementExecutor } from "../../coordinator/execute.ts"
 import { Hints } from "../../coordinator/hints.ts"
 import { MessageRouter, VERB } from "../../coordinator/messages.ts"
 import { NodeCoordinator } from "../../coordinator/node-coordinator.ts"
-import { followSchema, storedTables } from "../../coordinator/schema-follower.ts"
+import { followSchema, storedTables, truncateFirst } from "../../coordinator/schema-follower.ts"
 import { ViewManager } from "../../coordinator/views/view-manager.ts"
 import { compileStatement } from "../../cql/compile.ts"
 import type { LocalStore, StoreEvents } from "../../data/local-store.ts"
@@ -71,6 +71,7 @@ export class SimulatedNode {
       this.hints.nodeUp(peer)
       this.views.nodeUp(peer)
     })
+    metadata.persist = (next, previous) => truncateFirst(store, next, previous)
     followSchema(metadata, store)
     metadata.start()
     this.hints.start((keyspace, mutation, to, completion) => this.coordinator.deliver(VERB.hint, keyspace, mutation, to, completion))

@@ -76,12 +76,12 @@ export class ViewHistory {
   acknowledged = 0
   readonly #random: Random
   readonly #options: HistoryOptions
-  readonly #views: readonly NamedView[]
+  readonly #views: NamedView[]
   readonly #nodes: readonly number[]
   #endMs = 0
   #timestamp = 1000
 
-  private constructor(cluster: SimulatedCluster, options: HistoryOptions, views: readonly NamedView[]) {
+  private constructor(cluster: SimulatedCluster, options: HistoryOptions, views: NamedView[]) {
     this.cluster = cluster
     this.#options = options
     this.#views = views
@@ -216,14 +216,29 @@ export class ViewHistory {
     }
   }
 
+  /** Makes the late views, and now and then drops one and makes it anew under the same name. */
   async #addViews(random: Random): Promise<void> {
-    const { lateShapes, runMs, replicationFactor } = this.#options
-    const first = this.#views.length - lateShapes
-    for (let count = first + 1; count <= this.#views.length; count++) {
-      await this.cluster.simulation.clock.sleep((random.float() * runMs) / lateShapes)
-      this.statements.push(`${Math.round(this.cluster.simulation.clock.monotonicMs())} view v${count - 1}`)
-      this.cluster.log.append({ kind: "schema", expected: this.cluster.log.last.schemaEpoch, schema: schemaOf(this.#views.slice(0, count), replicationFactor) })
+    const { lateShapes, runMs } = this.#options
+    const { clock } = this.cluster.simulation
+    const last = this.#views.length
+    for (let count = last - lateShapes + 1; count <= last; count++) {
+      await clock.sleep((random.float() * runMs) / lateShapes)
+      this.#setViews(this.#views.slice(0, count), `view v${count - 1}`)
     }
+    if (random.below(4) > 0) return
+    await clock.sleep(random.float() * 3000)
+    const index = random.below(last)
+    const { name, definition } = this.#views[index] as NamedView
+    this.#setViews(this.#views.filter((_, other) => other !== index), `drop ${name}`)
+    await clock.sleep(random.float() * 1000)
+    this.#views[index] = { name, definition, descriptor: makeView(definition, 1051 + index, name).descriptor }
+    this.#setViews(this.#views, `again ${name}`)
+  }
+
+  #setViews(views: readonly NamedView[], what: string): void {
+    const { log, simulation } = this.cluster
+    this.statements.push(`${Math.round(simulation.clock.monotonicMs())} ${what}`)
+    log.append({ kind: "schema", expected: log.last.schemaEpoch, schema: schemaOf(views, this.#options.replicationFactor) })
   }
 
   async #nemesis(random: Random): Promise<void> {
@@ -232,13 +247,14 @@ export class ViewHistory {
     while (!this.#isOver) {
       await clock.sleep(random.float() * 1500)
       const node = this.#nodes[random.below(this.#nodes.length)] as number
-      const kind = random.below(9)
+      const kind = random.below(random.below(4) === 0 ? 10 : 9)
       this.statements.push(`${Math.round(clock.monotonicMs())} fault ${kind} n${node}`)
       if (kind === 0) cluster.partition([node], this.#nodes.filter((other) => other !== node))
       else if (kind <= 2) cluster.heal()
       else if (kind === 3) hub.conditions = { delayMinMs: 0.1, delayMaxMs: 0.5 + random.below(2) * 300, dropRate: random.below(3) * 0.1, duplicateRate: random.below(3) * 0.15 }
       else if (kind === 4) hub.conditions = CALM
       else if (kind === 5) this.#flush(node)
+      else if (kind === 9) this.#truncate(node)
       else if (cluster.isRunning(node)) {
         if (kind === 6) cluster.kill(node)
         else cluster.powerLoss(node)
@@ -252,6 +268,12 @@ export class ViewHistory {
     if (!this.cluster.isRunning(node)) return
     // The process may die meanwhile.
     void this.cluster.node(node).store.flush().catch(() => undefined)
+  }
+
+  #truncate(node: number): void {
+    if (!this.cluster.isRunning(node)) return
+    // Nobody waits for it: some node may be away.
+    void this.cluster.client(node).query("TRUNCATE k.base").catch(() => undefined)
   }
 
   #pick<T>(random: Random, from: readonly T[]): T {
