@@ -147,6 +147,19 @@ export class ReadFailureError extends RequestError {
   }
 }
 
+/** A function or operation that failed on the values it was called with. */
+export class FunctionFailureError extends RequestError {
+  readonly keyspace: string
+  readonly functionName: string
+  readonly argumentTypes: readonly string[]
+  constructor(keyspace: string, functionName: string, argumentTypes: readonly string[], message: string) {
+    super(ERROR_CODE.functionFailure, message)
+    this.keyspace = keyspace
+    this.functionName = functionName
+    this.argumentTypes = argumentTypes
+  }
+}
+
 /** `table` is empty for a keyspace. */
 export class AlreadyExistsError extends RequestError {
   readonly keyspace: string

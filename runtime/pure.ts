@@ -35,6 +35,15 @@ export function md5(...parts: (Uint8Array | string)[]): Buffer {
   return hash.digest()
 }
 
+/** A digest by the name of its algorithm ("SHA-256"); null when there is no such algorithm. */
+export function digest(algorithm: string, bytes: Uint8Array): Buffer | null {
+  try {
+    return createHash(algorithm).update(bytes).digest()
+  } catch {
+    return null
+  }
+}
+
 interface Lz4 {
   compressSync(data: Buffer): Buffer
   uncompressSync(data: Buffer): Buffer

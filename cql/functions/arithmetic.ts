@@ -1,7 +1,8 @@
 // + - * / % of numbers. The type of the result is the wider of the two: whole numbers by size (they wrap around), a
-// floating one with a 64-bit one gives double, varint with a floating one gives decimal.
+// floating one with a 64-bit one gives double, varint with a floating one gives decimal. Fixed-size whole numbers become
+// decimals by way of a double, as in Cassandra, which shows in the scale: 2 is 2.0.
 import type { Buffer } from "../../runtime/pure.ts"
-import { InvalidRequestError } from "../errors.ts"
+import { FunctionFailureError } from "../errors.ts"
 import {
   type Decimal, type IntegerName, type NumericName, addDecimals, decodeAsDecimal, decodeAsNumber, decodeVarint, encodeDecimal, encodeFloating, encodeInteger,
   isInteger, rescale,
@@ -24,12 +25,31 @@ export function arithmeticType(a: NumericName, b: NumericName): NumericName {
   return both.includes("double") || both.includes("bigint") ? "double" : "float"
 }
 
-/** `left` and `right` are serialised and not null or empty. Throws InvalidRequestError for a division by zero. */
+const FUNCTION_NAMES: Readonly<Record<ArithmeticOperator, string>> = { "+": "_add", "-": "_substract", "*": "_multiply", "/": "_divide", "%": "_modulo" }
+
+/** What an operation on values of these types answers when it cannot be done. */
+export function operationFailure(operator: ArithmeticOperator, leftType: string, rightType: string, cause: string): FunctionFailureError {
+  return new FunctionFailureError("system", FUNCTION_NAMES[operator], [leftType, rightType], `the operation '${leftType} ${operator} ${rightType}' failed: ${cause}`)
+}
+
+/** `left` and `right` are serialised and not null or empty. Throws FunctionFailureError for a division by zero. */
 export function calculate(operator: ArithmeticOperator, left: Buffer, leftType: NumericName, right: Buffer, rightType: NumericName): Buffer {
   const type = arithmeticType(leftType, rightType)
   if (type === "float" || type === "double") return encodeFloating(type, floating(operator, decodeAsNumber(leftType, left), decodeAsNumber(rightType, right)))
-  if (type === "decimal") return encodeDecimal(decimal(operator, decodeAsDecimal(leftType, left), decodeAsDecimal(rightType, right)))
-  return encodeInteger(type as IntegerName, integer(operator, decodeVarint(left), decodeVarint(right)))
+  const fail = (cause: string): never => {
+    throw operationFailure(operator, leftType, rightType, cause)
+  }
+  if (type === "decimal") return encodeDecimal(decimal(operator, decimalOperand(leftType, left), decimalOperand(rightType, right), fail))
+  const onZero = type === "varint" ? "BigInteger divide by zero" : "/ by zero"
+  return encodeInteger(type as IntegerName, integer(operator, decodeVarint(left), decodeVarint(right), () => fail(onZero)))
+}
+
+function decimalOperand(type: NumericName, bytes: Buffer): Decimal {
+  const value = decodeAsDecimal(type, bytes)
+  if (!isInteger(type) || type === "varint") return value
+  // Up to 10^7 a double is printed with a digit behind the point, beyond with an exponent that takes the zeros.
+  const size = value.unscaled < 0n ? -value.unscaled : value.unscaled
+  return size < 10_000_000n ? { unscaled: value.unscaled * 10n, scale: 1 } : stripZeros(value)
 }
 
 function floating(operator: ArithmeticOperator, a: number, b: number): number {
@@ -47,8 +67,8 @@ function floating(operator: ArithmeticOperator, a: number, b: number): number {
   }
 }
 
-function integer(operator: ArithmeticOperator, a: bigint, b: bigint): bigint {
-  if ((operator === "/" || operator === "%") && b === 0n) throw new InvalidRequestError(`the operation '${a} ${operator} ${b}' failed: / by zero`)
+function integer(operator: ArithmeticOperator, a: bigint, b: bigint, onZero: () => never): bigint {
+  if ((operator === "/" || operator === "%") && b === 0n) onZero()
   switch (operator) {
     case "+":
       return a + b
@@ -63,7 +83,7 @@ function integer(operator: ArithmeticOperator, a: bigint, b: bigint): bigint {
   }
 }
 
-function decimal(operator: ArithmeticOperator, a: Decimal, b: Decimal): Decimal {
+function decimal(operator: ArithmeticOperator, a: Decimal, b: Decimal, fail: (cause: string) => never): Decimal {
   switch (operator) {
     case "+":
       return addDecimals(a, b)
@@ -72,17 +92,17 @@ function decimal(operator: ArithmeticOperator, a: Decimal, b: Decimal): Decimal 
     case "*":
       return { unscaled: a.unscaled * b.unscaled, scale: a.scale + b.scale }
     case "/":
-      return quotient(a, b)
+      return b.unscaled === 0n ? fail("BigInteger divide by zero") : quotient(a, b)
     case "%": {
-      if (b.unscaled === 0n) throw new InvalidRequestError("the operation failed: Division by zero")
+      if (b.unscaled === 0n) fail("Division by zero")
       const scale = Math.max(a.scale, b.scale)
       return { unscaled: rescale(a, scale) % rescale(b, scale), scale }
     }
   }
 }
 
+/** REQUIRES: `b` is not zero. */
 function quotient(a: Decimal, b: Decimal): Decimal {
-  if (b.unscaled === 0n) throw new InvalidRequestError("the operation failed: Division by zero")
   const scale = Math.min(MAX_QUOTIENT_SCALE, Math.max(MIN_QUOTIENT_SCALE, a.scale, b.scale))
   // a / b at this scale, one digit more for rounding half up.
   const digits = rescale(a, scale + 1 + b.scale) / b.unscaled

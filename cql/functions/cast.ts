@@ -12,10 +12,10 @@ import { nativeText } from "./value-text.ts"
 
 type Convert = (value: Buffer) => Buffer
 
-/** Throws InvalidRequestError when there is no such cast. */
-export function castFunction(from: CqlType, to: CqlType): ScalarFunction {
+/** Throws InvalidRequestError, which names the operand, when there is no such cast. */
+export function castFunction(from: CqlType, to: CqlType, operand: string): ScalarFunction {
   const convert = typeName(from) === typeName(to) ? (value: Buffer) => value : conversion(from, to)
-  if (convert === null) throw new InvalidRequestError(`${typeName(from)} cannot be cast to ${typeName(to)}`)
+  if (convert === null) throw new InvalidRequestError(`${operand} cannot be cast to ${typeName(to)}`)
   return scalar(`castas${typeName(to)}`, [from], to, ([value]) => convert(value as Buffer))
 }
 

@@ -4,14 +4,21 @@ import type { CqlType } from "../../data/cql-type.ts"
 import { packCollection, unpackCollection } from "../../data/types/collections.ts"
 import type { AggregateFunction, FunctionArgument, FunctionSite, Overload, ScalarFunction } from "./function.ts"
 import { asBuffer, native } from "./function.ts"
+import { InvalidRequestError } from "../errors.ts"
+import { typeName } from "../../data/types/type-name.ts"
 
 /** Finds the aggregate of a name for elements of a type. */
 export type FindAggregate = (name: string, element: CqlType, site: FunctionSite) => AggregateFunction | null
 
-function ofCollection(name: string, build: (type: CqlType, site: FunctionSite) => ScalarFunction | null): [string, readonly Overload[]] {
+/** `wanted`: what the argument must be. */
+function ofCollection(name: string, wanted: string, build: (type: CqlType, site: FunctionSite) => ScalarFunction | null): [string, readonly Overload[]] {
   const overload: Overload = (args: readonly FunctionArgument[], site: FunctionSite) => {
-    const type = args.length === 1 ? args[0]?.type : null
-    return type === null || type === undefined ? null : build(type, site)
+    const [argument] = args
+    const type = args.length === 1 ? argument?.type : null
+    if (type === null || type === undefined) return null
+    const found = build(type, site)
+    if (found === null) throw new InvalidRequestError(`Function system.${name} requires a ${wanted} argument, but found argument ${argument?.text} of type ${typeName(type)}`)
+    return found
   }
   return [name, [overload]]
 }
@@ -32,8 +39,8 @@ function elementOf(type: CqlType): CqlType | null {
 }
 
 export function collectionFunctions(findAggregate: FindAggregate): [string, readonly Overload[]][] {
-  const overElements = (name: string, aggregate: string): [string, readonly Overload[]] =>
-    ofCollection(name, (type, site) => {
+  const overElements = (name: string, aggregate: string, wanted: string): [string, readonly Overload[]] =>
+    ofCollection(name, wanted, (type, site) => {
       const element = elementOf(type)
       const found = element === null ? null : findAggregate(aggregate, element, site)
       if (found === null) return null
@@ -44,13 +51,13 @@ export function collectionFunctions(findAggregate: FindAggregate): [string, read
       })
     })
   return [
-    ofCollection("map_keys", (type) =>
+    ofCollection("map_keys", "map", (type) =>
       type.kind === "map" ? scalarOf("map_keys", type, { kind: "set", element: type.key, frozen: false }, (parts) => packCollection(parts.length / 2, every(parts, 2, 0))) : null,
     ),
-    ofCollection("map_values", (type) =>
+    ofCollection("map_values", "map", (type) =>
       type.kind === "map" ? scalarOf("map_values", type, { kind: "list", element: type.value, frozen: false }, (parts) => packCollection(parts.length / 2, every(parts, 2, 1))) : null,
     ),
-    ofCollection("collection_count", (type) => {
+    ofCollection("collection_count", "collection", (type) => {
       if (type.kind !== "map" && elementOf(type) === null) return null
       return scalarOf("collection_count", type, native("int"), (parts) => {
         const count = Buffer.alloc(4)
@@ -58,9 +65,9 @@ export function collectionFunctions(findAggregate: FindAggregate): [string, read
         return count
       })
     }),
-    overElements("collection_min", "min"),
-    overElements("collection_max", "max"),
-    overElements("collection_sum", "sum"),
-    overElements("collection_avg", "avg"),
+    overElements("collection_min", "min", "set or list"),
+    overElements("collection_max", "max", "set or list"),
+    overElements("collection_sum", "sum", "numeric set/list"),
+    overElements("collection_avg", "avg", "numeric set/list"),
   ]
 }

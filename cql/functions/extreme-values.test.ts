@@ -14,6 +14,7 @@ import { type CqlFunction, type Overload, native } from "./function.ts"
 import { mathFunctions } from "./math-functions.ts"
 import { NUMERIC_TYPES } from "./numbers.ts"
 import { timeFunctions } from "./time-functions.ts"
+import { findOperation } from "./operations.ts"
 import { jsonText } from "./value-text.ts"
 
 const hex = (...texts: string[]): Buffer[] => texts.map((text) => Buffer.from(text, "hex"))
@@ -97,7 +98,7 @@ test("casts", () => {
     for (const to of TYPES) {
       let cast: CqlFunction
       try {
-        cast = castFunction(from, to)
+        cast = castFunction(from, to, "x")
       } catch {
         continue
       }
@@ -121,6 +122,20 @@ test("operators", () => {
       }
     }
   }
+  expect(problems.filter((text) => text !== null)).toEqual([])
+})
+
+test("points in time moved by durations", () => {
+  const problems: (string | null)[] = []
+  for (const type of ["timestamp", "date"] as const) {
+    for (const operator of ["+", "-"] as const) {
+      const operation = findOperation(operator, native(type), native("duration"))
+      for (const [time, duration] of combinations([native(type), native("duration")]) as [Buffer, Buffer][]) {
+        problems.push(problem(`${type} ${operator} duration of ${time.toString("hex")} and ${duration.toString("hex")}`, native(type), () => operation?.calculate(time, duration) ?? null))
+      }
+    }
+  }
+  expect(problems.length).toBeGreaterThan(20)
   expect(problems.filter((text) => text !== null)).toEqual([])
 })
 

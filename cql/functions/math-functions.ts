@@ -15,8 +15,18 @@ function throughDouble(name: string, type: NumericName, compute: OneNumber): Ove
     const result = compute(decodeAsNumber(type, value as Buffer))
     if (type === "float" || type === "double") return encodeFloating(type, result)
     if (type === "decimal") return encodeDecimal(parseDecimal(result))
-    return encodeInteger(type as IntegerName, Number.isFinite(result) ? BigInt(Math.trunc(result)) : 0n)
+    return encodeInteger(type as IntegerName, saturated(type as IntegerName, result))
   })
+}
+
+/** Java's cast of a double: NaN is 0, and what is beyond the type's range becomes its nearest end; narrow types go through int. */
+function saturated(type: IntegerName, value: number): bigint {
+  if (Number.isNaN(value)) return 0n
+  if (type === "varint") return Number.isFinite(value) ? BigInt(Math.trunc(value)) : 0n
+  const max = type === "bigint" || type === "counter" ? 2n ** 63n - 1n : 2n ** 31n - 1n
+  if (!Number.isFinite(value)) return value > 0 ? max : -max - 1n
+  const whole = BigInt(Math.trunc(value))
+  return whole > max ? max : whole < -max - 1n ? -max - 1n : whole
 }
 
 function absolute(type: NumericName): Overload {

@@ -10,9 +10,11 @@ import { collectionFunctions } from "./collection-functions.ts"
 import type { CqlFunction, FunctionArgument, FunctionName, FunctionSite, Overload } from "./function.ts"
 import { native } from "./function.ts"
 import { jsonFunctions } from "./json-functions.ts"
+import { maskFunctions } from "./mask-functions.ts"
 import { mathFunctions } from "./math-functions.ts"
 import { timeFunctions } from "./time-functions.ts"
 import { tokenFunction } from "./token-function.ts"
+import { vectorFunctions } from "./vector-functions.ts"
 
 function uuidFunction(): CqlFunction {
   return {
@@ -31,6 +33,8 @@ const BASIC: ReadonlyMap<string, readonly Overload[]> = new Map<string, readonly
   ["token", [tokenFunction]],
   ...timeFunctions(),
   ...jsonFunctions(),
+  ...maskFunctions(),
+  ...vectorFunctions(),
   ...mathFunctions(),
   ...blobFunctions((type, bytes) => validate(native(type), bytes) === null),
   ...aggregateFunctions(compareValues),
@@ -61,7 +65,7 @@ export function resolveFunction(name: FunctionName, args: readonly FunctionArgum
     if (candidate !== null) candidates.push(candidate)
   }
   const only = candidates[0]
-  const printed = name.keyspace === null && only === undefined ? name.name : `system.${name.name}`
+  const printed = name.keyspace === null ? name.name : `system.${name.name}`
   if (only === undefined) throw new InvalidRequestError(`Invalid call to function ${printed}, none of its type signatures match (known type signatures: )`)
   if (candidates.length === 1) {
     checkArguments(only, args)

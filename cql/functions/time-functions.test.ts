@@ -49,7 +49,7 @@ test("conversions agree with the documented values", () => {
 test("calls that fit no function are refused in Cassandra's words", () => {
   expect(resolveFunction({ keyspace: null, name: "nosuch" }, [], site)).toBe(null)
   expect(() => call("todate", ["int"])).toThrow(
-    "Invalid call to function system.todate, none of its type signatures match (known type signatures: system.todate : (timeuuid) -> date, system.todate : (timestamp) -> date)",
+    "Invalid call to function todate, none of its type signatures match (known type signatures: system.todate : (timestamp) -> date, system.todate : (timeuuid) -> date)",
   )
   expect(() => call("now", ["int"])).toThrow("Invalid number of arguments in call to function system.now: 0 required but 1 provided")
   expect(() => call("mintimeuuid", ["int"])).toThrow("Type error: int cannot be passed as argument 0 of function system.mintimeuuid of type timestamp")

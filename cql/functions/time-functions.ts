@@ -4,8 +4,12 @@
 // is milliseconds since 1970; a date is days since 1970 plus 2^31. Steps fit no double: they are kept as milliseconds and
 // the rest below a millisecond.
 import { Buffer } from "../../runtime/pure.ts"
+import type { CqlType } from "../../data/cql-type.ts"
+import type { DurationValue } from "../../data/types/operations.ts"
+import { DURATION } from "../../data/types/times.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { FunctionContext } from "./context.ts"
+import { checkDayPrecision, checkMillisecondPrecision, floorTime, floorTimeOfDay } from "./duration-arithmetic.ts"
 import { type Overload, type ScalarFunction, native, scalar } from "./function.ts"
 
 const TIMEUUID = native("timeuuid")
@@ -13,6 +17,7 @@ const TIMESTAMP = native("timestamp")
 const DATE = native("date")
 const TIME = native("time")
 const BIGINT = native("bigint")
+const DURATION_TYPE = native("duration")
 
 const STEPS_PER_MS = 10_000
 /** Milliseconds from 1582-10-15 to 1970-01-01. */
@@ -55,7 +60,11 @@ export function newTimeUuid(context: FunctionContext): Buffer {
   return uuid
 }
 
+export function decodeDuration(bytes: Buffer): DurationValue {
+  return DURATION.decode(bytes) as DurationValue
+}
 export function encodeMs(ms: number): Buffer {
+  if (!(ms >= -(2 ** 63) && ms < 2 ** 63)) throw new InvalidRequestError(`${ms} ms since epoch is out of range`)
   const out = Buffer.allocUnsafe(8)
   const high = Math.floor(ms / 0x100000000)
   out.writeInt32BE(high, 0)
@@ -100,8 +109,8 @@ function boundary(name: string, steps: number, fill: number): ScalarFunction {
 type Family = (name: string) => readonly ScalarFunction[]
 
 const toDate: Family = (name) => [
-  scalar(name, [TIMEUUID], DATE, ([uuid]) => encodeDate(timeUuidMs(uuid as Buffer))),
   scalar(name, [TIMESTAMP], DATE, ([time]) => encodeDate(decodeMs(time as Buffer))),
+  scalar(name, [TIMEUUID], DATE, ([uuid]) => encodeDate(timeUuidMs(uuid as Buffer))),
 ]
 const toTimestamp: Family = (name) => [
   scalar(name, [TIMEUUID], TIMESTAMP, ([uuid]) => encodeMs(timeUuidMs(uuid as Buffer))),
@@ -112,6 +121,34 @@ const toUnixTimestamp: Family = (name) => [
   scalar(name, [TIMESTAMP], BIGINT, ([time]) => time as Buffer),
   scalar(name, [DATE], BIGINT, ([date]) => encodeMs(decodeDateMs(date as Buffer))),
 ]
+
+/** Cuts to the last point that is whole durations after a start, the epoch unless told. */
+function floorFunctions(): ScalarFunction[] {
+  const ofTime = (type: CqlType, decode: (value: Buffer) => number): ScalarFunction[] => {
+    const floor = ([time, duration, start]: readonly Buffer[]): Buffer => {
+      const length = decodeDuration(duration as Buffer)
+      checkMillisecondPrecision(length)
+      return encodeMs(floorTime(decode(time as Buffer), length, start === undefined ? 0 : decodeMs(start)))
+    }
+    return [scalar("floor", [type, DURATION_TYPE], TIMESTAMP, floor), scalar("floor", [type, DURATION_TYPE, TIMESTAMP], TIMESTAMP, floor)]
+  }
+  const ofDate = ([date, duration, start]: readonly Buffer[]): Buffer => {
+    const length = decodeDuration(duration as Buffer)
+    checkDayPrecision(length)
+    return encodeDate(floorTime(decodeDateMs(date as Buffer), length, start === undefined ? 0 : decodeDateMs(start)))
+  }
+  return [
+    ...ofTime(TIMEUUID, timeUuidMs),
+    ...ofTime(TIMESTAMP, decodeMs),
+    scalar("floor", [DATE, DURATION_TYPE], DATE, ofDate),
+    scalar("floor", [DATE, DURATION_TYPE, DATE], DATE, ofDate),
+    scalar("floor", [TIME, DURATION_TYPE], TIME, ([time, duration]) => {
+      const out = Buffer.allocUnsafe(8)
+      out.writeBigInt64BE(floorTimeOfDay((time as Buffer).readBigInt64BE(0), decodeDuration(duration as Buffer)))
+      return out
+    }),
+  ]
+}
 
 /** By name; the names of Cassandra 5.0 and, without underscores, those of before. */
 export function timeFunctions(): [string, readonly Overload[]][] {
@@ -127,6 +164,7 @@ export function timeFunctions(): [string, readonly Overload[]][] {
     ...both("current_time", (name) => [current(name, TIME, encodeTimeOfDay)]),
     ...both("min_timeuuid", (name) => [boundary(name, 0, 0x80)]),
     ...both("max_timeuuid", (name) => [boundary(name, STEPS_PER_MS - 1, 0x7f)]),
+    ["floor", floorFunctions()],
     ...both("to_date", toDate),
     ...both("to_timestamp", toTimestamp),
     ...both("to_unix_timestamp", toUnixTimestamp),

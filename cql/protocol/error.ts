@@ -2,11 +2,11 @@
 // not know are told as the nearest it knows, as Cassandra does.
 import type { ByteWriter } from "../../data/bytes.ts"
 import {
-  AlreadyExistsError, CasWriteUnknownError, ReadFailureError, ReadTimeoutError, type ReplicaFailure, type RequestError, UnavailableError,
+  AlreadyExistsError, FunctionFailureError, InvalidRequestError, CasWriteUnknownError, ReadFailureError, ReadTimeoutError, type ReplicaFailure, type RequestError, UnavailableError,
   UnpreparedError, WriteFailureError, WriteTimeoutError,
 } from "../errors.ts"
 import { parseInetAddress, writeInetAddress } from "./inet.ts"
-import { writeMessage, writeShortBytes, writeString } from "./primitives.ts"
+import { writeMessage, writeShortBytes, writeString, writeStringList } from "./primitives.ts"
 import { hasContentions, hasFailureErrors, hasFailureReasons } from "./version.ts"
 
 const UNKNOWN_ADDRESS = "0.0.0.0"
@@ -26,6 +26,7 @@ function translate(error: RequestError, version: number): RequestError {
   if (hasFailureErrors(version)) return error
   if (error instanceof ReadFailureError) return new ReadTimeoutError(error.consistency, error.received, error.required, error.dataPresent)
   if (error instanceof WriteFailureError) return new WriteTimeoutError(error.consistency, error.received, error.required, error.writeType)
+  if (error instanceof FunctionFailureError) return new InvalidRequestError(error.message)
   return error
 }
 
@@ -51,6 +52,10 @@ function writeFields(out: ByteWriter, version: number, error: RequestError): voi
     out.uint8(error.dataPresent ? 1 : 0)
   } else if (error instanceof CasWriteUnknownError) {
     writeCounts(out, error)
+  } else if (error instanceof FunctionFailureError) {
+    writeString(out, error.keyspace)
+    writeString(out, error.functionName)
+    writeStringList(out, error.argumentTypes)
   } else if (error instanceof AlreadyExistsError) {
     writeString(out, error.keyspace)
     writeString(out, error.table)

@@ -17,7 +17,7 @@ export function daysFromDate(year: number, month: number, day: number): number |
   return era * DAYS_PER_ERA + dayOfEra - DAYS_TO_1970
 }
 
-function daysInMonth(year: number, month: number): number {
+export function daysInMonth(year: number, month: number): number {
   if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
 }

@@ -2,11 +2,12 @@
 // and bind markers take the type of whatever receives the result, so that `SET price = ? * 2` is exact.
 import type { Buffer } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
-import { nativeType, typeName } from "../../data/types/type-name.ts"
+import { typeName } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
-import { arithmeticType, calculate, negate } from "../functions/arithmetic.ts"
+import { negate } from "../functions/arithmetic.ts"
 import { castFunction } from "../functions/cast.ts"
-import { type NumericName, numericName } from "../functions/numbers.ts"
+import { numericName } from "../functions/numbers.ts"
+import { type Operation, findOperation } from "../functions/operations.ts"
 import type { ArithmeticNode, CastNode, NegationNode, Term } from "../language/ast-terms.ts"
 import type { ColumnSpecification } from "../metadata.ts"
 import type { BoundValues } from "../request.ts"
@@ -20,15 +21,27 @@ import { testType } from "./value-compatibility.ts"
 export function compileArithmetic(term: ArithmeticNode<Term> | NegationNode<Term>, receiver: ColumnSpecification, context: TermContext, compile: CompilePart): CompiledTerm {
   const operands = (term.kind === "negation" ? [term.operand] : [term.left, term.right]).map(withoutParentheses)
   const types = operands.map((operand) => operandType(operand, receiver.type, context))
-  const numbers = types.map((type) => numericName(type))
-  const [first, second] = numbers
-  if (first === null || second === null || first === undefined) throw new InvalidRequestError(`Arithmetic needs numbers: ${termText(term)} is of type ${types.map(typeName).join(", ")}`)
-  const type = nativeType(second === undefined ? first : arithmeticType(first, second))
+  const operation = term.kind === "negation" ? negation(types[0] as CqlType) : findOperation(term.operator, types[0] as CqlType, types[1] as CqlType)
+  if (operation === null) {
+    throw new InvalidRequestError(
+      term.kind === "negation" ? `the '-' operation is not supported on ${termText(term.operand)}`
+        : `the '${term.operator}' operation is not supported between ${termText(term.left)} and ${termText(term.right)}`,
+    )
+  }
+  const { type } = operation
   if (testType(type, receiver.type) === "none") {
-    throw new InvalidRequestError(`Type error: cannot assign result of operation ${termText(term)} (type ${typeName(type)}) to ${receiver.name} (type ${typeName(receiver.type)})`)
+    throw new InvalidRequestError(
+      term.kind === "negation" ? `Type error: cannot assign result of function system._negate (type ${typeName(type)}) to ${receiver.name} (type ${typeName(receiver.type)})`
+        : `the '${term.operator}' operation is not supported between ${termText(term.left)} and ${termText(term.right)}`,
+    )
   }
   const parts = operands.map((operand, index) => compile(operand, pseudoReceiver(receiver, `arg${index}(${term.kind === "negation" ? "-" : term.operator})`, types[index] as CqlType), context))
-  return computed(receiver, parts, ([left, right]) => (term.kind === "negation" ? negate(left as Buffer, first) : calculate(term.operator, left as Buffer, first, right as Buffer, second as NumericName)))
+  return computed(receiver, parts, ([left, right]) => operation.calculate(left as Buffer, right as Buffer))
+}
+
+function negation(type: CqlType): Operation | null {
+  const number = numericName(type)
+  return number === null ? null : { type, calculate: (value) => negate(value, number) }
 }
 
 /** In arithmetic `(a)` is a. */
@@ -42,8 +55,8 @@ function operandType(term: Term, wanted: CqlType, context: TermContext): CqlType
     case "constant":
       return testAssignment(term, wanted, context) === "none" ? (inferType(term, context) ?? wanted) : wanted
     case "arithmetic": {
-      const [left, right] = [term.left, term.right].map((operand) => numericName(operandType(withoutParentheses(operand), wanted, context)))
-      return left === null || left === undefined || right === null || right === undefined ? wanted : nativeType(arithmeticType(left, right))
+      const [left, right] = [term.left, term.right].map((operand) => operandType(withoutParentheses(operand), wanted, context)) as [CqlType, CqlType]
+      return findOperation(term.operator, left, right)?.type ?? wanted
     }
     case "negation":
       return operandType(withoutParentheses(term.operand), wanted, context)
@@ -57,7 +70,7 @@ export function compileCast(term: CastNode<Term>, receiver: ColumnSpecification,
   const type = resolveTypeNode(term.type, context)
   const from = inferType(term.operand, context)
   if (from === null) throw new InvalidRequestError(`Ambiguous call to function cast: the type of ${termText(term.operand)} is not known, use a type hint`)
-  const cast = castFunction(from, type)
+  const cast = castFunction(from, type, termText(term.operand))
   if (testType(type, receiver.type) === "none") {
     throw new InvalidRequestError(`Type error: cannot assign result of function ${cast.name} (type ${typeName(type)}) to ${receiver.name} (type ${typeName(receiver.type)})`)
   }

@@ -1,16 +1,16 @@
 // Collection, user type and tuple literals: their parts compiled one by one, put together when values are bound.
-import { Buffer } from "../../runtime/pure.ts"
+import type { Buffer } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import { packCollection, sortedElements } from "../../data/types/collections.ts"
 import { packTuple } from "../../data/types/tuples.ts"
 import { typeName } from "../../data/types/type-name.ts"
-import { compareValues, operationsOf } from "../../data/types/type-operations.ts"
-import { writeUnsignedVint } from "../../data/types/vint.ts"
+import { compareValues } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { ListNode, MapNode, SetNode, Term, TupleNode, UserTypeNode } from "../language/ast-terms.ts"
 import type { ColumnSpecification } from "../metadata.ts"
 import type { BoundValues } from "../request.ts"
 import { type Assignable } from "./literals.ts"
+import { packMap, packVector } from "./pack-values.ts"
 import { termText } from "./term-text.ts"
 import { type CompiledTerm, type TermContext, type TermValue, UNSET, pseudoReceiver } from "./term.ts"
 import { testAssignment } from "./test-assignment.ts"
@@ -115,26 +115,6 @@ function compileMap(term: MapNode<Term>, receiver: ColumnSpecification, context:
     items.push(compile(value, valueReceiver, context))
   }
   return composite(receiver, [...keys, ...items], (values) => packMap(elementValues(keys, values), elementValues(items, values), type.key))
-}
-
-/** The elements one behind the other, each with its size in front unless all are of one size. */
-export function packVector(element: CqlType, parts: readonly Buffer[]): Buffer {
-  if (operationsOf(element).vectorElementSize !== null) return Buffer.concat(parts)
-  return Buffer.concat(parts.flatMap((part) => [writeUnsignedVint(BigInt(part.length)), part]))
-}
-
-/** Sorted by key; of equal keys the last wins. */
-export function packMap(keys: readonly Buffer[], items: readonly Buffer[], keyType: CqlType): Buffer {
-  const compare = compareValues(keyType)
-  const order = keys.map((_key, index) => index)
-  const compareAt = (a: number, b: number): number => {
-    const x = keys[a] as Buffer
-    const y = keys[b] as Buffer
-    return compare(x, 0, x.length, y, 0, y.length)
-  }
-  order.sort((a, b) => compareAt(a, b) || b - a)
-  const kept = order.filter((index, rank) => rank === 0 || compareAt(order[rank - 1] as number, index) !== 0)
-  return packCollection(kept.length, kept.flatMap((index) => [keys[index] as Buffer, items[index] as Buffer]))
 }
 
 function compileUserType(term: UserTypeNode<Term>, receiver: ColumnSpecification, context: TermContext, compile: CompilePart): CompiledComposite {

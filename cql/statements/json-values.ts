@@ -1,14 +1,14 @@
 // JSON to serialised values, as INSERT JSON takes it. Numbers keep their digits: they are read from the text, not as
 // doubles. Every type also takes a string that holds the value.
 import type { Buffer } from "../../runtime/pure.ts"
-import type { CqlType, NativeTypeName, UdtField } from "../../data/cql-type.ts"
+import type { CqlType, NativeTypeName } from "../../data/cql-type.ts"
 import { packCollection, sortedElements } from "../../data/types/collections.ts"
 import { packTuple } from "../../data/types/tuples.ts"
 import { compareValues } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { Constant, ConstantType } from "../language/ast-terms.ts"
-import { packMap, packVector } from "./compile-collection.ts"
 import { encodeConstant, testConstant } from "./literals.ts"
+import { packMap, packVector } from "./pack-values.ts"
 
 /** A number by its digits. */
 class JsonNumber {
@@ -59,7 +59,7 @@ export function encodeJson(type: CqlType, json: JsonValue, nowMicros: () => numb
     case "tuple":
       return encodeTuple(type.elements, json, encode)
     case "udt":
-      return encodeUserType(type.fields, json, encode)
+      return encodeUserType(type, json, encode)
   }
 }
 
@@ -73,10 +73,12 @@ function elementsOf(kind: string, json: JsonValue, encode: (value: JsonValue) =>
   })
 }
 
+const ARRAY_KINDS: Readonly<Record<string, string>> = { set: " (representing a set)", tuple: " representation of a tuple" }
+
 /** A collection may come as a string that holds its JSON. */
 function arrayOf(kind: string, json: JsonValue): readonly JsonValue[] {
   const value = typeof json === "string" ? parsedInside(kind, json) : json
-  if (!Array.isArray(value)) throw new InvalidRequestError(`Expected a ${kind === "vector" ? "list" : kind}, but got a ${kindOf(value)}: ${textOf(value)}`)
+  if (!Array.isArray(value)) throw new InvalidRequestError(`Expected a list${ARRAY_KINDS[kind] ?? ""}, but got a ${kindOf(value)}: ${textOf(value)}`)
   return value
 }
 
@@ -114,10 +116,10 @@ function encodeTuple(types: readonly CqlType[], json: JsonValue, encode: Encode)
   return packTuple(types.map((type, index) => encode(type, values[index] as JsonValue)))
 }
 
-function encodeUserType(fields: readonly UdtField[], json: JsonValue, encode: Encode): Buffer {
+function encodeUserType({ name: typeName, fields }: Extract<CqlType, { kind: "udt" }>, json: JsonValue, encode: Encode): Buffer {
   const given = foldNames(mapOf("user type", json))
   const unknown = [...given.keys()].find((name) => !fields.some((field) => field.name === name))
-  if (unknown !== undefined) throw new InvalidRequestError(`Unknown field '${unknown}' in JSON of a user type`)
+  if (unknown !== undefined) throw new InvalidRequestError(`Unknown field '${unknown}' in value of user defined type ${typeName}`)
   return packTuple(fields.map((field) => encode(field.type, given.get(field.name) ?? null)))
 }
 
@@ -128,12 +130,42 @@ export function foldNames(map: ReadonlyMap<string, JsonValue>): Map<string, Json
 
 /** The constant of CQL that says the same. */
 function constantOf(name: NativeTypeName, json: JsonValue): Constant {
+  const refusal = refusalOf(name, json)
+  if (refusal !== null) throw new InvalidRequestError(refusal)
   const constant = literalOf(name, json)
   if (constant === null || testConstant(constant, { kind: "native", name }) === "none") {
     throw new InvalidRequestError(`Expected ${/^[aeiou]/.test(name) ? "an" : "a"} ${name} value, but got a ${kindOf(json)}: ${textOf(json)}`)
   }
   return constant
 }
+
+const JAVA_NAMES: Partial<Record<NativeTypeName, string>> = { tinyint: "byte", smallint: "short", int: "int", bigint: "long", counter: "long" }
+
+/** What some types say of JSON that is no value of theirs; null: nothing, or nothing of their own. */
+function refusalOf(name: NativeTypeName, json: JsonValue): string | null {
+  const text = json instanceof JsonNumber ? json.text : typeof json === "string" ? json : null
+  switch (name) {
+    case "tinyint":
+    case "smallint":
+    case "int":
+    case "bigint":
+    case "counter":
+      if (name === "int" && json instanceof JsonNumber && kindOf(json) !== "Integer") return `Expected an int value, but got a ${kindOf(json)}: ${json.text}`
+      return text === null || /^-?\d+$/.test(text) ? null : `Unable to make ${JAVA_NAMES[name]} from '${text}'`
+    case "varint":
+      return text === null || /^-?\d+$/.test(text) ? null : `Value '${text}' is not a valid representation of a varint value`
+    case "decimal":
+      return text === null || DECIMAL.test(text) ? null : `Value '${text}' is not a valid representation of a decimal value`
+    case "blob":
+      return typeof json !== "string" || /^0x/i.test(json) ? null : `Value '${json}' is not a valid blob representation: String representation of blob is missing 0x prefix: ${json}`
+    case "text":
+      return typeof json === "string" ? null : `Expected a UTF-8 string, but got a ${kindOf(json)}: ${textOf(json)}`
+    default:
+      return null
+  }
+}
+
+const DECIMAL = /^-?\d+\.?\d*(?:e[+-]?\d+)?$/i
 
 /** Null when JSON of this kind is no value of the type. */
 function literalOf(name: NativeTypeName, json: JsonValue): Constant | null {
@@ -158,7 +190,7 @@ function stringForms(name: NativeTypeName, text: string): ConstantType | null {
     case "double":
       return /^-?(?:\d+\.?\d*(?:e[+-]?\d+)?|NaN|Infinity)$/i.test(text) ? "float" : null
     case "decimal":
-      return /^-?\d+\.?\d*(?:e[+-]?\d+)?$/i.test(text) ? "float" : null
+      return DECIMAL.test(text) ? "float" : null
     case "boolean":
       return /^(?:true|false)$/i.test(text) ? "boolean" : null
     case "blob":
@@ -173,10 +205,14 @@ function stringForms(name: NativeTypeName, text: string): ConstantType | null {
   }
 }
 
+function wholeKind(value: bigint): string {
+  return BigInt.asIntN(32, value) === value ? "Integer" : BigInt.asIntN(64, value) === value ? "Long" : "BigInteger"
+}
+
 function kindOf(json: JsonValue): string {
-  if (json instanceof JsonNumber) return json.isInteger ? "Integer" : "Double"
-  if (json instanceof Map) return "Map"
-  if (Array.isArray(json)) return "List"
+  if (json instanceof JsonNumber) return json.isInteger ? wholeKind(BigInt(json.text)) : "Double"
+  if (json instanceof Map) return "LinkedHashMap"
+  if (Array.isArray(json)) return "ArrayList"
   return typeof json === "boolean" ? "Boolean" : json === null ? "null" : "String"
 }
 

@@ -50,7 +50,7 @@ test.each([
   ["SELECT writetime(k) FROM t", "Cannot use selection function writetime on PRIMARY KEY part k"],
   ["SELECT nosuch(v) FROM t", "Unknown function 'nosuch'"],
   ["SELECT sum(sum(v)) FROM t", "aggregate functions cannot be used as arguments of aggregate functions"],
-  ["SELECT cast(m AS int) FROM t", "map<int, int> cannot be cast to int"],
+  ["SELECT cast(m AS int) FROM t", "m cannot be cast to int"],
   ["SELECT v.x FROM t", "Invalid field selection: v of type int is not a user type"],
   ["SELECT l[1] FROM t", "Element selection is only allowed on sets and maps, but l is a list<int>"],
   ["SELECT v FROM t GROUP BY v", "Group by is currently only supported on the columns of the PRIMARY KEY, got v"],

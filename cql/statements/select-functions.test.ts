@@ -140,7 +140,7 @@ describe("functions", () => {
 
   test("what cannot be calculated", () => {
     expect(box.select("SELECT i + 1 FROM f").names).toEqual(["i + 1"])
-    expect(() => one("SELECT i / 0 FROM f")).toThrow("the operation '-7 / 0' failed: / by zero")
+    expect(() => one("SELECT i / 0 FROM f")).toThrow("the operation 'int / int' failed: / by zero")
     expect(() => one("SELECT t + 1 FROM f")).toThrow("the '+' operation is not supported between t and 1")
   })
 

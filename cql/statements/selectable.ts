@@ -3,13 +3,14 @@
 import { type Buffer, assert } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
-import { nativeType, typeName } from "../../data/types/type-name.ts"
+import { typeName } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
 import { COUNT_ROWS } from "../functions/aggregates.ts"
-import { arithmeticType, calculate, negate } from "../functions/arithmetic.ts"
+import { negate } from "../functions/arithmetic.ts"
 import { castFunction } from "../functions/cast.ts"
 import { type CqlFunction, type FunctionArgument, type ScalarFunction, asBuffer } from "../functions/function.ts"
 import { type NumericName, numericName } from "../functions/numbers.ts"
+import { findOperation } from "../functions/operations.ts"
 import { resolveFunction } from "../functions/registry.ts"
 import type { FunctionNode, Selectable, Term } from "../language/ast-terms.ts"
 import { compileTerm } from "./compile-term.ts"
@@ -57,7 +58,7 @@ export class SelectableCompiler {
       case "cast": {
         const operand = this.compile(node.operand)
         const type = resolveTypeNode(node.type, this.#context)
-        return this.#call(castFunction(operand.type, type), [operand], `cast(${operand.name} as ${typeName(type)})`)
+        return this.#call(castFunction(operand.type, type, operand.name), [operand], `cast(${operand.name} as ${typeName(type)})`)
       }
       case "cellAttribute":
         this.needsCells = true
@@ -76,7 +77,7 @@ export class SelectableCompiler {
       case "arithmetic":
         return this.#arithmetic(node)
       case "negation": {
-        const operand = this.compile(node.operand)
+        const operand = isTerm(node.operand) ? this.#termOperand(node.operand, null) : this.compile(node.operand)
         const type = this.#numeric(operand, "-")
         return { type: operand.type, name: `-${operand.name}`, evaluate: (scope) => ifPresent(operand.evaluate(scope), (value) => negate(value, type)) }
       }
@@ -84,7 +85,10 @@ export class SelectableCompiler {
         return this.#typeHint(node.operand, resolveTypeNode(node.type, this.#context))
       case "tuple": {
         const only = node.elements.length === 1 ? node.elements[0] : undefined
-        if (only !== undefined) return this.compile(only)
+        if (only !== undefined) {
+          const inner = isTerm(only) ? this.#termOperand(only, null) : this.compile(only)
+          return { ...inner, name: `(${inner.name})` }
+        }
         throw this.#untyped(node)
       }
       default:
@@ -119,9 +123,9 @@ export class SelectableCompiler {
     return new InvalidRequestError(`Cannot infer type for term ${text} in selection clause (try using a cast to force a type)`)
   }
 
-  /** A term takes the type of the other operand when it can, else its own. */
+  /** A constant has its own type; null and a marker that of the other operand. */
   #termOperand(term: Term, other: Expression | null): Expression {
-    const type = other !== null && testAssignment(term, other.type, this.#context) !== "none" ? other.type : inferType(term, this.#context)
+    const type = inferType(term, this.#context) ?? (term.kind === "null" || term.kind === "marker" ? (other?.type ?? null) : null)
     if (type === null) throw this.#untyped(term)
     return this.#termExpression(term, type, "[selection]")
   }
@@ -131,15 +135,12 @@ export class SelectableCompiler {
     const rightOperand = isTerm(node.right) ? null : this.compile(node.right)
     const left = leftOperand ?? this.#termOperand(node.left as Term, rightOperand)
     const right = rightOperand ?? this.#termOperand(node.right as Term, left)
-    const leftType = numericName(left.type)
-    const rightType = numericName(right.type)
-    if (leftType === null || rightType === null) {
-      throw new InvalidRequestError(`the '${node.operator}' operation is not supported between ${left.name} and ${right.name}`)
-    }
+    const operation = findOperation(node.operator, left.type, right.type)
+    if (operation === null) throw new InvalidRequestError(`the '${node.operator}' operation is not supported between ${left.name} and ${right.name}`)
     return {
-      type: nativeType(arithmeticType(leftType, rightType)),
+      type: operation.type,
       name: `${left.name} ${node.operator} ${right.name}`,
-      evaluate: (scope) => ifPresent(left.evaluate(scope), (a) => ifPresent(right.evaluate(scope), (b) => calculate(node.operator, a, leftType, b, rightType))),
+      evaluate: (scope) => ifPresent(left.evaluate(scope), (a) => ifPresent(right.evaluate(scope), (b) => operation.calculate(a, b))),
     }
   }
 

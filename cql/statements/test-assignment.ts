@@ -1,6 +1,7 @@
 // Can a term be a value of a type? Asked before a term is compiled, for messages and to choose among functions.
 import type { CqlType } from "../../data/cql-type.ts"
 import type { FunctionArgument, FunctionSite } from "../functions/function.ts"
+import { findOperation } from "../functions/operations.ts"
 import { resolveFunction } from "../functions/registry.ts"
 import type { FunctionNode, MapNode, Term, TypeNode } from "../language/ast-terms.ts"
 import { type Assignable, preferredType, testConstant } from "./literals.ts"
@@ -56,6 +57,15 @@ export function inferType(term: Term, context: TermContext): CqlType | null {
       return functionReturnType(term, null, context)
     case "negation":
       return inferType(term.operand, context)
+    case "tuple": {
+      const only = term.elements.length === 1 ? term.elements[0] : undefined
+      return only === undefined ? null : inferType(only, context)
+    }
+    case "arithmetic": {
+      const left = inferType(term.left, context)
+      const right = inferType(term.right, context)
+      return left === null || right === null ? null : (findOperation(term.operator, left, right)?.type ?? null)
+    }
     default:
       return null
   }
