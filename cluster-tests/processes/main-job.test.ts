@@ -49,7 +49,7 @@ test("load with one node killed on the way", async () => {
   const third = await cluster.client(3)
   const found = await readAll(third, "SELECT id, name FROM atlas.cities", ["id"])
   expect(found.size).toBe(cities.length)
-}, 180_000)
+})
 
 test("views equal the base after 20,000 random updates, from every node", async () => {
   const clients = [await cluster.client(1), await cluster.client(2), await cluster.client(3)]
@@ -59,7 +59,7 @@ test("views equal the base after 20,000 random updates, from every node", async 
   for (const client of clients) {
     await cluster.until("equal", () => checkViews(client, "atlas.cities", SHAPES), (texts) => texts.length === 0, 60_000)
   }
-}, 240_000)
+})
 
 async function randomUpdates(clients: readonly Client[]): Promise<void> {
   const cities = readCities()
