@@ -113,6 +113,10 @@ export class StatementExecutor implements RequestHandler {
 
   execute(id: string, resultMetadataId: string | null, options: QueryOptions, reply: Reply): void {
     const statement = this.#found(id)
+    const markers = statement.prepared.bindVariables.length
+    if (options.values.names === null && options.values.count !== markers) {
+      throw new InvalidRequestError(`there were ${markers} markers(?) in CQL but ${options.values.count} bound variables`)
+    }
     if (!reply.traced) {
       this.#run(statement, options, reply, resultMetadataId, null)
       return

@@ -49,10 +49,10 @@ function snippet(tokens: Tokens, index: number, offending: number): string {
   return ` (${from === 0 ? "" : "..."}${before}[${tokens.source.slice(start, bracketEnd)}]${tokens.source.slice(bracketEnd, end)}${end >= tokens.source.length ? "" : "..."})`
 }
 
-/** Behind brackets that are not at the offending token stand two more tokens, white space counted. */
+/** Behind brackets that are not at the offending token stand the tokens up to it, two at most, white space counted. */
 function shownEnd(tokens: Tokens, index: number, offending: number, bracketEnd: number): number {
   if (offending === index) return bracketEnd
   const hasSpace = (tokens.starts[index + 1] as number) > (tokens.ends[index] as number)
-  const last = Math.min(index + (hasSpace ? 1 : 2), tokens.kinds.length - 2)
+  const last = Math.min(index + (hasSpace ? 1 : 2), offending, tokens.kinds.length - 2)
   return (tokens.starts[last] as number) + tokenText(tokens, last).length
 }

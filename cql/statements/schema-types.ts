@@ -3,7 +3,7 @@
 import { type CqlType, type NativeTypeName, isMultiCell } from "../../data/cql-type.ts"
 import type { TypeDescriptor } from "../../data/schema.ts"
 import { NATIVE_TYPE_NAMES, nativeType, quoteIdentifier } from "../../data/types/type-name.ts"
-import { InvalidRequestError } from "../errors.ts"
+import { InvalidRequestError, SyntaxError } from "../errors.ts"
 import type { TypeNode } from "../language/ast-terms.ts"
 
 const NATIVE_TYPES: ReadonlySet<string> = new Set(NATIVE_TYPE_NAMES)
@@ -26,7 +26,7 @@ function resolve(node: TypeNode, scope: TypeScope, frozen: boolean): CqlType {
       return resolveNative(node.name)
     case "frozen":
       if (node.type.kind === "native" || node.type.kind === "vector") {
-        throw new InvalidRequestError(`frozen<> is only allowed on collections, tuples, and user-defined types (got ${typeNodeText(node.type)})`)
+        throw new SyntaxError(`frozen<> is only allowed on collections, tuples, and user-defined types (got ${typeNodeText(node.type)})`)
       }
       return resolve(node.type, scope, true)
     case "list":
@@ -60,6 +60,7 @@ function resolveNative(written: string): CqlType {
 
 /** An element of a collection: not a counter, and of one cell. */
 function resolveElement(node: TypeNode, collection: TypeNode, scope: TypeScope, frozen: boolean): CqlType {
+  if (node.kind === "user" && !frozen) throw new InvalidRequestError(`Non-frozen UDTs are not allowed inside collections: ${typeNodeText(collection)}`)
   const type = notCounter(resolve(node, scope, frozen), `Counters are not allowed inside collections: ${typeNodeText(collection)}`)
   if (isMultiCell(type)) {
     const what = type.kind === "udt" ? "UDTs" : "collections"

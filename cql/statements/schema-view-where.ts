@@ -18,6 +18,7 @@ export interface ViewWhere {
 
 /** `keyColumns`: names of the view's primary key columns. Throws InvalidRequestError. */
 export function viewWhere(statement: CreateViewStatement, base: TableSchema, keyColumns: readonly string[], schema: Schema, nowMicros: number): ViewWhere {
+  const compared = new Set<string>()
   const relations = statement.where.map((relation) => checkedRelation(statement, relation))
   const filters: ViewFilter[] = []
   const filtered = new Set<string>()
@@ -27,6 +28,10 @@ export function viewWhere(statement: CreateViewStatement, base: TableSchema, key
     if (column === undefined) throw undefinedColumn(relation.column, base)
     restricted.add(column.name)
     if (relation.kind === "isNotNull") continue
+    if (relation.operator === "=" ? filtered.has(column.name) : compared.has(column.name)) {
+      throw new InvalidRequestError(`${column.name} cannot be restricted by more than one relation if it includes an Equal`)
+    }
+    if (relation.operator === "=") compared.add(column.name)
     filtered.add(column.name)
     filters.push(viewFilter(relation, base, column, schema, nowMicros))
   }
@@ -63,13 +68,15 @@ function viewFilter(
 ): ViewFilter {
   const { operator } = relation
   if (operator === "!=") throw new InvalidRequestError(`Unsupported "!=" relation on column ${column.name}`)
+  const variables = new BindVariables()
   const term = compileTerm(relation.value, columnReceiver(base, column), {
     schema,
     keyspace: base.keyspace,
     table: base,
-    variables: new BindVariables(),
+    variables,
     functions: { nowMicros: () => nowMicros, randomBytes: notConstant },
   })
+  if (variables.specifications().length > 0) throw new InvalidRequestError("Bind variables are not allowed in CREATE MATERIALIZED VIEW statements")
   if (term.constant === undefined) return notConstant()
   if (term.constant === null) throw new InvalidRequestError(`Invalid null value in condition for column ${column.name}`)
   return { column: column.id, operator, value: term.constant.toString("base64") }

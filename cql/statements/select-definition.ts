@@ -1,4 +1,5 @@
 // What a SELECT is once it is compiled: plain data that its runs share.
+import type { Buffer } from "../../runtime/pure.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import type { ResultMetadata } from "../metadata.ts"
 import type { EqualValues } from "./equal-values.ts"
@@ -7,9 +8,10 @@ import type { WhereClause } from "./select-where.ts"
 import type { Selection } from "./selection.ts"
 import type { CompiledTerm } from "./term.ts"
 
-/** What GROUP BY groups by: the partition key and this many clustering columns. */
+/** What GROUP BY groups by: the partition key and this many clustering columns, the last perhaps by what a function makes of it. */
 export interface Grouping {
   readonly clusteringColumns: number
+  readonly last: ((value: Buffer) => Uint8Array | null) | null
 }
 
 export interface SelectDefinition {

@@ -52,7 +52,7 @@ test.each([
   ["SELECT sum(sum(v)) FROM t", "aggregate functions cannot be used as arguments of aggregate functions"],
   ["SELECT cast(m AS int) FROM t", "m cannot be cast to int"],
   ["SELECT v.x FROM t", "Invalid field selection: v of type int is not a user type"],
-  ["SELECT l[1] FROM t", "Element selection is only allowed on sets and maps, but l is a list<int>"],
+  ["SELECT l[1] FROM t", "Element selection is only allowed on sets and maps, but l is a list"],
   ["SELECT v FROM t GROUP BY v", "Group by is currently only supported on the columns of the PRIMARY KEY, got v"],
   ["SELECT v FROM t GROUP BY c1", "Group by currently only support groups of columns following their declared order in the PRIMARY KEY"],
   ["SELECT v FROM p GROUP BY a", "Group by is not supported on only a part of the partition key"],

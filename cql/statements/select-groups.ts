@@ -7,6 +7,7 @@ import type { ByteWriter } from "../../data/bytes.ts"
 import type { Cell } from "../../data/row.ts"
 import { clusteringEnd, clusteringStart } from "../../data/row-format.ts"
 import type { TableSchema } from "../../data/schema.ts"
+import type { Grouping } from "./select-definition.ts"
 import type { RowValues, Scope } from "./select-expression.ts"
 import { writeRow } from "./select-output.ts"
 import { RowReader } from "./select-row-reader.ts"
@@ -44,6 +45,7 @@ export class Groups {
   readonly #selection: Selection
   /** Clustering columns that tell groups apart within a partition; -1: everything is one group. */
   readonly #columns: number
+  readonly #last: Grouping["last"]
   readonly #reader: RowReader
   readonly #first: FirstRow
   readonly #scope: Scope
@@ -58,10 +60,11 @@ export class Groups {
   /** Groups begun in the partition at hand. */
   takenOfPartition = 0
 
-  constructor(table: TableSchema, selection: Selection, columns: number) {
+  constructor(table: TableSchema, selection: Selection, grouping: Grouping | null) {
     this.#table = table
     this.#selection = selection
-    this.#columns = columns
+    this.#columns = grouping?.clusteringColumns ?? -1
+    this.#last = grouping?.last ?? null
     this.#reader = new RowReader(table, selection.fetched, selection.needsCells)
     this.#first = new FirstRow(selection.fetched.length)
     this.#scope = { row: this.#reader, terms: [], aggregates: selection.aggregates.map((call) => call.function.newState()), nowSeconds: 0 }
@@ -122,7 +125,18 @@ export class Groups {
 
   #continues(bytes: Buffer, start: number, end: number): boolean {
     if (this.#groupKey === null || !this.#groupKey.equals(this.#key)) return false
-    return this.#columns === 0 || this.#table.compareClustering(this.#prefix, 0, this.#prefix.length, bytes, start, end) === 0
+    if (this.#columns === 0) return true
+    if (this.#last === null) return this.#table.compareClustering(this.#prefix, 0, this.#prefix.length, bytes, start, end) === 0
+    const prefix = prefixOf(bytes, start, this.#columns)
+    const whole = this.#columns - 1
+    const own = prefixOf(this.#prefix, 0, whole)
+    if (this.#table.compareClustering(own, 0, own.length, prefix, 0, prefix.length) !== 0) return false
+    return equalValues(this.#lastOf(this.#prefix, own.length), this.#lastOf(prefix, prefixOf(prefix, 0, whole).length))
+  }
+
+  /** What the function makes of the value at `at`. */
+  #lastOf(prefix: Buffer, at: number): Uint8Array | null {
+    return this.#last?.(prefix.subarray(at + 4, at + 4 + prefix.readInt32BE(at))) ?? null
   }
 
   #closeBeforeNext(out: ByteWriter): boolean {
@@ -165,6 +179,10 @@ export class Groups {
     this.#first.clear()
     this.#hasFirst = false
   }
+}
+
+function equalValues(a: Uint8Array | null, b: Uint8Array | null): boolean {
+  return a === null || b === null ? a === b : Buffer.compare(a, b) === 0
 }
 
 /** The first `columns` values of the clustering at `start`, copied. */

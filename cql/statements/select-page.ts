@@ -40,7 +40,7 @@ export class Page {
     this.#definition = definition
     this.#output = rowOutput(table, selection)
     const grouped = grouping !== null || selection.aggregates.length > 0
-    this.#groups = grouped ? new Groups(table, selection, grouping?.clusteringColumns ?? -1) : null
+    this.#groups = grouped ? new Groups(table, selection, grouping) : null
     this.#filterReader = definition.filters.length > 0 ? new RowReader(table, definition.filterColumns, false) : null
   }
 

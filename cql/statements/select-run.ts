@@ -140,7 +140,7 @@ export class SelectRun implements Select {
       target: target.kind === "key" ? { kind: "partition", token: tokenOf(target.key), key: target.key } : { kind: "range", range: target.range },
       slices: this.#slices,
       limit: Math.min(this.#page.wanted, ROWS_PER_COMMAND),
-      perPartitionLimit: this.#page.takesEveryRow ? (this.#definition.distinct ? 1 : this.#perPartitionLimit) : NO_LIMIT,
+      perPartitionLimit: this.#definition.distinct ? 1 : this.#page.takesEveryRow ? this.#perPartitionLimit : NO_LIMIT,
     }
     return this.#command
   }

@@ -4,12 +4,13 @@ import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { nativeType } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { Ordering, SelectStatement } from "../language/ast-dml.ts"
-import type { Selectable, Term } from "../language/ast-terms.ts"
+import type { Term } from "../language/ast-terms.ts"
 import { compileTerm } from "./compile-term.ts"
 import { EqualValues } from "./equal-values.ts"
 import { resultMetadata } from "./result-metadata.ts"
 import { compileCondition, compileFilter } from "./row-filter.ts"
 import type { Grouping } from "./select-definition.ts"
+import { compileGrouping } from "./select-grouping.ts"
 import { SelectPlan } from "./select-plan.ts"
 import { columnNamed } from "./select-restriction.ts"
 import { DISTINCT_WHERE, type WhereClause, compileWhere } from "./select-where.ts"
@@ -27,9 +28,9 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
   if (where.restrictsClustering && selected.length > 0 && selected.every((column) => column.kind === "static")) {
     throw new InvalidRequestError("Cannot restrict clustering columns when selecting only static columns")
   }
-  const grouping = compileGrouping(table, statement.groupBy, where)
+  const grouping = compileGrouping(table, statement.groupBy, where, termContext)
   const aggregates = selection.aggregates.length > 0
-  if (statement.distinct) checkDistinct(table, statement, where, selected)
+  if (statement.distinct) checkDistinct(table, statement, where, selected, grouping)
   if (aggregates && grouping === null && statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with aggregate queries.")
   const reversed = statement.orderBy.length > 0 && compileOrdering(table, statement.orderBy, where, termContext)
   const limit = compileLimit(statement.limit, "[limit]", table, termContext)
@@ -50,7 +51,7 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
       distinct: statement.distinct,
       sortColumns: sortColumns(table, statement.orderBy, where),
       showsStaticOnly: !where.restrictsClustering && !where.restrictsRegulars,
-      warnings: aggregates ? aggregationWarnings(where) : [],
+      warnings: aggregates || grouping !== null ? aggregationWarnings(where) : [],
     },
     context.variables,
   )
@@ -78,7 +79,8 @@ function aggregationWarnings(where: WhereClause): readonly string[] {
   return keysAreIn(where) ? ["Aggregation query used on multiple partition keys (IN restriction)"] : []
 }
 
-function checkDistinct(table: TableSchema, statement: SelectStatement, where: WhereClause, selected: readonly ColumnSchema[]): void {
+function checkDistinct(table: TableSchema, statement: SelectStatement, where: WhereClause, selected: readonly ColumnSchema[], grouping: Grouping | null): void {
+  if (grouping !== null && grouping.clusteringColumns > 0) throw new InvalidRequestError("Grouping on clustering columns is not allowed for SELECT DISTINCT queries")
   if (statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries")
   if (where.restrictsClustering || where.restrictsRegulars) {
     throw new InvalidRequestError(DISTINCT_WHERE)
@@ -122,31 +124,4 @@ function compileOrdering(table: TableSchema, orderBy: readonly Ordering[], where
 function sortColumns(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause): number {
   if (!keysAreIn(where)) return 0
   return Math.max(0, ...orderBy.map((ordering) => columnNamed(table, ordering.column).position + 1))
-}
-
-function compileGrouping(table: TableSchema, groupBy: readonly Selectable[], where: WhereClause): Grouping | null {
-  if (groupBy.length === 0) return null
-  const key = [...table.partitionKey, ...table.clustering]
-  let next = 0
-  for (const selectable of groupBy) {
-    if (selectable.kind !== "column") throw new InvalidRequestError("Group by currently only supports columns of the PRIMARY KEY")
-    const column = columnNamed(table, selectable.name)
-    if (!key.includes(column)) throw new InvalidRequestError(`Group by is currently only supported on the columns of the PRIMARY KEY, got ${column.name}`)
-    while (key[next] !== column) {
-      const skipped = key[next++]
-      if (skipped === undefined || !isFixed(skipped, where)) {
-        throw new InvalidRequestError("Group by currently only support groups of columns following their declared order in the PRIMARY KEY")
-      }
-    }
-    next++
-  }
-  const clusteringColumns = next - table.partitionKey.length
-  if (clusteringColumns < 0 && !table.partitionKey.slice(next).every((column) => isFixed(column, where))) {
-    throw new InvalidRequestError("Group by is not supported on only a part of the partition key")
-  }
-  return { clusteringColumns: Math.max(clusteringColumns, 0) }
-}
-
-function isFixed(column: ColumnSchema, where: WhereClause): boolean {
-  return where.fixed.has(column) || (where.keys ?? []).some((restriction) => restriction.kind === "eq" && restriction.columns.includes(column))
 }

@@ -30,7 +30,8 @@ function keyAndResult(operand: Expression, noun: string): { key: CqlType; result
   const type = operand.type
   if (type.kind === "map") return { key: type.key, result: type.value, stride: 2 }
   if (type.kind === "set") return { key: type.element, result: type.element, stride: 1 }
-  throw new InvalidRequestError(`${noun} selection is only allowed on sets and maps, but ${operand.name} is a ${typeName(type)}`)
+  if (type.kind === "list") throw new InvalidRequestError(`${noun} selection is only allowed on sets and maps, but ${operand.name} is a list`)
+  throw new InvalidRequestError(`Invalid ${noun.toLowerCase()} selection: ${operand.name} is of type ${typeName(type)} is not a collection`)
 }
 
 /** `key` compiles the term for its type and gives its place in the scope. */

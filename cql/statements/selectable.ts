@@ -4,6 +4,9 @@ import { type Buffer, assert } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { typeName } from "../../data/types/type-name.ts"
+import { packCollection, sortedElements } from "../../data/types/collections.ts"
+import { packTuple } from "../../data/types/tuples.ts"
+import { compareValues } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
 import { COUNT_ROWS } from "../functions/aggregates.ts"
 import { negate } from "../functions/arithmetic.ts"
@@ -89,8 +92,11 @@ export class SelectableCompiler {
           const inner = isTerm(only) ? this.#termOperand(only, null) : this.compile(only)
           return { ...inner, name: `(${inner.name})` }
         }
-        throw this.#untyped(node)
+        return this.#tuple(node)
       }
+      case "list":
+      case "set":
+        return this.#elements(node)
       default:
         throw this.#untyped(node)
     }
@@ -118,8 +124,39 @@ export class SelectableCompiler {
     return { ...expression, type, name: `(${typeName(type)})${expression.name}` }
   }
 
+  /** `[a, b]` and `{a, b}`: of the type of the first element that has one. */
+  #elements(node: Extract<Selectable, { kind: "list" | "set" }>): Expression {
+    const compiled = node.elements.map((element) => (isTerm(element) ? null : this.compile(element)))
+    const type = compiled.find((expression) => expression !== null)?.type
+    if (type === undefined) throw this.#untyped(node)
+    const parts = compiled.map((expression, index) => expression ?? this.#termExpression(node.elements[index] as Term, type, "[selection]"))
+    const odd = parts.find((part) => testType(part.type, type) === "none")
+    if (odd !== undefined) throw new InvalidRequestError(`Invalid ${node.kind} literal: ${odd.name} is not of type ${typeName(type)}`)
+    const names = parts.map((part) => part.name).join(", ")
+    return {
+      type: { kind: node.kind, element: type, frozen: false },
+      name: node.kind === "list" ? `[${names}]` : `{${names}}`,
+      evaluate: (scope) => {
+        const values = parts.map((part) => part.evaluate(scope)).filter((value) => value !== null).map(asBuffer)
+        const stored = node.kind === "set" ? sortedElements(values, compareValues(type)) : values
+        return packCollection(stored.length, stored)
+      },
+    }
+  }
+
+  /** `(a, b)`: each element needs a type of its own. */
+  #tuple(node: Extract<Selectable, { kind: "tuple" }>): Expression {
+    if (node.elements.some(isTerm)) throw this.#untyped(node)
+    const parts = node.elements.map((element) => this.compile(element))
+    return {
+      type: { kind: "tuple", elements: parts.map((part) => part.type) },
+      name: `(${parts.map((part) => part.name).join(", ")})`,
+      evaluate: (scope) => packTuple(parts.map((part) => part.evaluate(scope))),
+    }
+  }
+
   #untyped(node: Selectable): InvalidRequestError {
-    const text = isTerm(node) ? termText(node) : node.kind
+    const text = selectableText(node)
     return new InvalidRequestError(`Cannot infer type for term ${text} in selection clause (try using a cast to force a type)`)
   }
 
@@ -184,6 +221,25 @@ export class SelectableCompiler {
   #aggregate(call: AggregateCall): Expression {
     const index = this.aggregates.push(call) - 1
     return { type: call.function.returnType, name: call.function.name, evaluate: (scope) => scope.aggregates[index]?.compute() ?? null }
+  }
+}
+
+/** As messages print it. */
+function selectableText(node: Selectable): string {
+  if (isTerm(node)) return termText(node)
+  switch (node.kind) {
+    case "column":
+      return node.name
+    case "list":
+      return `[${node.elements.map(selectableText).join(", ")}]`
+    case "set":
+      return `{${node.elements.map(selectableText).join(", ")}}`
+    case "tuple":
+      return `(${node.elements.map(selectableText).join(", ")})`
+    case "map":
+      return `{${node.entries.map(({ key, value }) => `${selectableText(key)}: ${selectableText(value)}`).join(", ")}}`
+    default:
+      return node.kind
   }
 }
 

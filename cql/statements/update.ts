@@ -28,13 +28,13 @@ export function compileUpdate(statement: UpdateStatement, compileContext: Compil
 }
 
 function checkClustering(table: TableSchema, target: WriteTarget, operations: readonly Operation[], conditions: Conditions | null): void {
-  if (target.clustering.some(({ kind }) => kind === "slice")) {
-    throw new InvalidRequestError("Slice restrictions are not supported on the clustering columns in UPDATE statements")
-  }
   if (table.clustering.length === 0) return
   const onlyStatics = operations.every(({ column }) => column.kind === "static") && onlyStaticConditions(conditions)
   if (onlyStatics && target.clustering.length > 0) {
     throw new InvalidRequestError("Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns")
+  }
+  if (target.clustering.some(({ kind }) => kind === "slice")) {
+    throw new InvalidRequestError("Slice restrictions are not supported on the clustering columns in UPDATE statements")
   }
   const missing = table.clustering.slice(restrictedColumns(target))
   if (!onlyStatics && missing.length > 0) throw new InvalidRequestError(`Some clustering keys are missing: ${missing.map(({ name }) => name).join(", ")}`)

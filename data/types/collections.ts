@@ -40,7 +40,7 @@ function validateCollection(kind: string, types: readonly TypeOperations[], byte
     for (const type of types) {
       if (to - at < 4) return short
       const size = int32At(bytes, at)
-      if (size < 0) return "null is not supported inside collections"
+      if (size < 0) return kind === "list" ? "null is not supported inside collections" : "Null value read when not allowed"
       if (to - at - 4 < size) return short
       const message = type.validate(bytes, at + 4, at + 4 + size)
       if (message !== null) return message

@@ -213,7 +213,7 @@ describe("Cassandra's words for invalid values", () => {
     ["text", "61ff", "String didn't validate."],
     ["time", "", "Expected 8 byte long for time (0)"],
     ["timestamp", "00", "Expected 8 or 0 byte long for date (1)"],
-    ["timeuuid", "00000000000040008000000000000000", "Invalid version for TimeUUID type."],
+    ["timeuuid", "00000000000040008000000000000000", "Invalid version for TimeUUID type: 0x0"],
     ["tinyint", "", "Expected 1 byte for a tinyint (0)"],
     ["uuid", "00", "UUID should be 16 or 0 bytes (1)"],
   ] as const)("%s %s", (name, bytes, expected) => {

@@ -2,7 +2,7 @@
 import { COMPACTION_PACKAGE } from "../../cql/statements/schema-compaction.ts"
 import type { TableDescriptor, TableOptions } from "../../data/schema.ts"
 import { type SystemTableDefinition, systemTable } from "./system-table.ts"
-import { BLOB, BOOLEAN, INET, INT, TEXT, TIMESTAMP, TIMEUUID, UUID, frozenSet, map, set } from "./system-types.ts"
+import { BLOB, BOOLEAN, INET, INT, SMALLINT, TEXT, TIMESTAMP, TIMEUUID, UUID, frozenSet, map, set, tuple } from "./system-types.ts"
 
 const THIRTY_DAYS_SECONDS = 2_592_000
 const NINETY_DAYS_SECONDS = 7_776_000
@@ -107,6 +107,27 @@ const AUTH: readonly SystemTableDefinition[] = [
     options: { comment: "user network permissions" },
     partitionKey: { role: TEXT },
     regular: { dcs: frozenSet(TEXT) },
+  },
+  {
+    id: 206,
+    name: "cidr_groups",
+    options: { comment: "cidr groups to cidrs mapping" },
+    partitionKey: { cidr_group: TEXT },
+    regular: { cidrs: frozenSet(tuple(INET, SMALLINT)) },
+  },
+  {
+    id: 207,
+    name: "cidr_permissions",
+    options: { comment: "user cidr permissions" },
+    partitionKey: { role: TEXT },
+    regular: { cidr_groups: frozenSet(TEXT) },
+  },
+  {
+    id: 208,
+    name: "identity_to_role",
+    options: { comment: "mtls authorized identities lookup table" },
+    partitionKey: { identity: TEXT },
+    regular: { role: TEXT },
   },
 ]
 
