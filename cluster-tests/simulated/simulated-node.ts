@@ -19,7 +19,7 @@ import type { MemoryStore } from "./memory-store.ts"
 import { SimulatedMetadata, type SimulatedMetadataLog } from "./simulated-metadata.ts"
 
 /** Up is who has a link to here: the simulated network says so four seconds after it is cut. */
-class LinkLiveness implements Liveness {
+export class LinkLiveness implements Liveness {
   readonly up = new Set<number>()
   isAlive(node: number): boolean {
     return this.up.has(node)
