@@ -29,6 +29,7 @@ import { rangeOwnership } from "./range-ownership.ts"
 import { executeSchema, executeTruncate } from "./schema-execution.ts"
 import { ReadRun, WriteRun } from "./statement-runs.ts"
 import { type TraceSession, Tracing } from "./tracing.ts"
+import { checkViewKeys } from "./views/key-limits.ts"
 import { WriteTimestamps } from "./write-timestamps.ts"
 
 export interface ExecutorDeps {
@@ -262,7 +263,8 @@ export class StatementExecutor implements RequestHandler {
       reply.void()
       return
     }
-    const { coordinator } = this.#deps
+    const { coordinator, metadata } = this.#deps
+    checkViewKeys(this.#writer.out.view(), count, metadata.current().schema)
     if (isCounterTable(plan.table)) {
       coordinator.writeCounters(plan.table.keyspace, this.#writer.out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, reply, session))
       return
@@ -278,6 +280,7 @@ export class StatementExecutor implements RequestHandler {
     const { coordinator, metadata } = this.#deps
     const counter = plans.find(({ table }) => isCounterTable(table))
     if (counter !== undefined) validateForCounters(options.consistency, counter.table.name)
+    checkViewKeys(this.#writer.out.view(), count, metadata.current().schema)
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
     this.#batches.write(type, plans, this.#writer.out.view(), count, options.consistency, metadata.current().schema, run)

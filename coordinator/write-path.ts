@@ -27,7 +27,6 @@ import { mutationSizeAt, requiredEpoch, tablesOf } from "./mutation-tables.ts"
 import { LOCAL_PLACEMENT } from "./placement.ts"
 import type { Replication } from "./replication.ts"
 import type { RequestTable } from "./request-table.ts"
-import { checkViewKeys } from "./views/key-limits.ts"
 import { REPLICA, WriteRecord } from "./write-record.ts"
 
 const MAX_POOLED_RECORDS = 4096
@@ -53,7 +52,6 @@ export class WritePath implements TraceHolder {
   /** As Coordinator.write. */
   write(keyspace: string, mutations: Buffer, count: number, consistency: Consistency, writeType: WriteType, completion: Completion): void {
     validateForWrite(consistency)
-    checkViewKeys(mutations, count, this.#view.snapshot().schema)
     if (count === 1) {
       this.#writeOne(keyspace, mutations, consistency, writeType, completion)
       return

@@ -42,6 +42,8 @@ test("the empty key is one like any other, and the longest too; a longer one is 
   await run(INSERT, [k, Buffer.from("1"), of(0), b])
   await run(INSERT, [k, Buffer.from("2"), of(65_535), b])
   await expect(run(INSERT, [k, Buffer.from("3"), of(65_536), b])).rejects.toThrow("Key length of 65536 is longer than maximum of 65535 in materialized view by_a")
+  await expect(run(`${INSERT} IF NOT EXISTS`, [k, Buffer.from("4"), of(65_536), b])).rejects.toThrow("Key length of 65536 is longer than maximum of 65535 in materialized view by_a")
+  await expect(run(`BEGIN BATCH ${INSERT}; UPDATE app.base SET a = ? WHERE k = 'k' AND c = '5'; APPLY BATCH`, [k, Buffer.from("6"), b, b, of(65_536)])).rejects.toThrow("Key length of 65536")
   await expect(run(INSERT, [of(40_000), of(40_000), of(1), b])).rejects.toThrow("Key length of 80008 is longer than maximum of 65535 in materialized view by_a")
   await cluster.sleep(2000)
   expect(await view()).toEqual(["k/1/b 0", "k/2/b 65535"])

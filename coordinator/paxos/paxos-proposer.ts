@@ -31,6 +31,7 @@ import { PartitionQueue } from "../partition-queue.ts"
 import { LOCAL_PLACEMENT } from "../placement.ts"
 import { ResponseWriter, replayResponse } from "../read-response.ts"
 import type { RequestTable } from "../request-table.ts"
+import { checkViewKeys } from "../views/key-limits.ts"
 import type { WritePath } from "../write-path.ts"
 import type { Proposal } from "./acceptor.ts"
 import type { Ballot } from "./ballot.ts"
@@ -94,7 +95,8 @@ export class PaxosProposer {
       applied = request.applies()
       writer.reset()
       if (!applied) return Buffer.alloc(0)
-      request.encode({ writer, timestampHigh: highOf(ballot.micros), timestampLow: lowOf(ballot.micros), nowSeconds })
+      const count = request.encode({ writer, timestampHigh: highOf(ballot.micros), timestampLow: lowOf(ballot.micros), nowSeconds })
+      checkViewKeys(writer.out.view(), count, this.#deps.metadata.current().schema)
       return Buffer.from(writer.out.view())
     }
     const proposal = await this.#run({ table, key, serial, decide, newest: null, contentions: 0, startedMs: this.#deps.clock.monotonicMs() })
