@@ -218,8 +218,8 @@ function parseWordLeaf(stream: TokenStream): Constant | { readonly kind: "null" 
 
 export function parseMarker(stream: TokenStream): BindMarker | null {
   if (stream.takeSymbol("?")) return { kind: "marker", index: stream.nextMarker(), name: null }
-  if (stream.isSymbol(":") && stream.isIdentifier(1)) {
-    stream.next()
+  if (stream.takeSymbol(":")) {
+    if (!stream.isIdentifier()) throw stream.noAlternative()
     return { kind: "marker", index: stream.nextMarker(), name: stream.next() }
   }
   return null

@@ -75,7 +75,7 @@ function keysAreIn(where: WhereClause): boolean {
 }
 
 function aggregationWarnings(where: WhereClause): readonly string[] {
-  if (where.keys === null && where.token === null) return ["Aggregation query used without partition key"]
+  if (where.keys === null && where.token === null && !where.filters.some((filter) => filter.columns[0]?.kind === "partition_key")) return ["Aggregation query used without partition key"]
   return keysAreIn(where) ? ["Aggregation query used on multiple partition keys (IN restriction)"] : []
 }
 
