@@ -162,6 +162,11 @@ export class SelectableCompiler {
 
   /** A constant has its own type; null and a marker that of the other operand. */
   #termOperand(term: Term, other: Expression | null): Expression {
+    const only = term.kind === "tuple" && term.elements.length === 1 ? term.elements[0] : undefined
+    if (only !== undefined) {
+      const inner = this.#termOperand(only, other)
+      return { ...inner, name: `(${inner.name})` }
+    }
     const type = inferType(term, this.#context) ?? (term.kind === "null" || term.kind === "marker" ? (other?.type ?? null) : null)
     if (type === null) throw this.#untyped(term)
     return this.#termExpression(term, type, "[selection]")
