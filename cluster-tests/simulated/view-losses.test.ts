@@ -219,3 +219,23 @@ test("a view is built though everybody is restarted when some have built their p
   for (let seed = 200; seed < 220; seed++) if (await restartedWhileBuilding(seed)) partly++
   expect(partly).toBeGreaterThan(2)
 })
+
+test("a view that is built has the rows that only some replicas have, without any repair", async () => {
+  const cluster = await start(7)
+  const base = cluster.table("k", "base")
+  const partitions = Array.from({ length: 12 }, (_, index) => `p${index}`)
+  partitions.forEach((partition, index) => {
+    const writer = new MutationWriter()
+    const key = Buffer.from(partition)
+    writer.begin(key, 0, key.length)
+    writer.beginUpdate(base.id)
+    writer.row(baseRow("q", 1, { a: "x", b: "1" }))
+    writer.endUpdate()
+    // One replica of three, another one each time.
+    void cluster.node(1 + (index % 3)).store.apply(Buffer.from(writer.end()), "client", null)
+  })
+  const definition = { keys: [], select: ["b"] } as const
+  cluster.log.append({ kind: "schema", expected: cluster.log.last.schemaEpoch, schema: schemaOf(namedViews([BY_A, definition])) })
+  await cluster.simulation.run(() => cluster.log.last.viewBuilds.filter(({ view, status }) => view === 1002 && status === "SUCCESS").length === 3, { maxMs: 60_000 })
+  expect(await readView(cluster, 1, cluster.table("k", "v1"), definition, 0, ALL)).toEqual(partitions.map((partition) => `q/${partition} | b=1`).toSorted())
+})
