@@ -312,6 +312,18 @@ test("a flush that fails is reported and tried again, and writes wait while memt
   await machine.settle(store.close())
 })
 
+test("memtables that the log filled above their bound are flushed, and writes go on", async () => {
+  const machine = new Machine()
+  const store = await machine.open()
+  for (let number = 0; number < 1000; number++) store.apply(simplePut(`k${number}`, number, 1, "v".repeat(1000)), "client", null)
+  machine.kill()
+  const again = await machine.open({ memtableSpaceBytes: 100_000 })
+  await machine.settle(Promise.resolve(again.apply(simplePut("k", 1, 1, "v"), "client", null)))
+  expect(again.stats(TABLE.id).sstables).toBe(1)
+  expect(values(again).length).toBe(1)
+  await machine.settle(again.close())
+})
+
 test("tables that keep the log from becoming shorter are flushed", async () => {
   const machine = new Machine()
   const quiet = testTable({ id: 1001 })

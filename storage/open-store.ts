@@ -72,6 +72,7 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     const files = new TableFiles(state)
     const holds = [...owed].map((segment) => log.hold({ segment, offset: 0 }))
     files.recycle()
+    files.makeRoom()
     return new Store(state, files, holds)
   } catch (error) {
     directory.close()

@@ -90,8 +90,9 @@ export class TableFiles {
     for (const table of tables.values()) if (table.active.firstSegment === oldest && !table.active.isEmpty) this.#flushQuietly(table)
   }
 
-  /** Resolves when memtables are not overfull any more. */
+  /** Resolves when memtables are not overfull any more; sees to it that they are being flushed. */
   room(): Promise<void> {
+    this.makeRoom()
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
     })
