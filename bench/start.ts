@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url"
 import { CqlConnection } from "./cql-connection.ts"
 import { descendants, proportionalKiB } from "./process-cpu.ts"
 
-const ADDRESS_OFFSET = 90
+const FIRST_ADDRESS = "127.0.84.1"
 const LAUNCHER = fileURLToPath(new URL("../node/launch.mjs", import.meta.url))
 
 export interface StartFigures {
@@ -31,14 +31,14 @@ export async function benchStart(runs: number): Promise<StartFigures[]> {
 async function startOnce(): Promise<StartFigures> {
   const directory = mkdtempSync(join(tmpdir(), "belvedere-bench-"))
   const startedMs = performance.now()
-  const child = spawn(process.execPath, [LAUNCHER, "start", "--empty", "--json", "--nodes", "3", "--data", directory, "--address-offset", String(ADDRESS_OFFSET)], { stdio: ["ignore", "pipe", "inherit"] })
+  const child = spawn(process.execPath, [LAUNCHER, "start", "--empty", "--json", "--nodes", "3", "--data", directory, "--first-address", FIRST_ADDRESS], { stdio: ["ignore", "pipe", "inherit"] })
   try {
     await new Promise<void>((resolve, reject) => {
       child.stdout.once("data", () => resolve())
       child.once("exit", (code) => reject(new Error(`the cluster ended with code ${code}`)))
     })
     // By hand, so that a driver's own start is not measured.
-    const connection = await CqlConnection.connect(`127.0.0.${ADDRESS_OFFSET + 1}`, 9042)
+    const connection = await CqlConnection.connect(FIRST_ADDRESS, 9042)
     await connection.query("SELECT release_version FROM system.local")
     connection.close()
     const firstAnswerSeconds = (performance.now() - startedMs) / 1000

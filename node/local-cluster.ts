@@ -14,8 +14,8 @@ export interface LocalClusterOptions {
   readonly nativePort?: number
   readonly listenPort?: number
   readonly adminPort?: number
-  /** Nodes are numbered from 127.0.0.(1 + addressOffset). */
-  readonly addressOffset?: number
+  /** Of node 1, IPv4; the others follow it. Default: 127.0.0.1. */
+  readonly firstAddress?: string
   readonly clusterName?: string
   /** Further words for every node's command line. */
   readonly nodeArguments?: readonly string[]
@@ -38,6 +38,12 @@ const LAUNCHER = fileURLToPath(new URL("./launch.mjs", import.meta.url))
 const START_TIMEOUT_MS = 60_000
 const STOP_TIMEOUT_MS = 30_000
 
+/** The IPv4 address that is `count` behind `first`, in its last part. */
+export function addressAfter(first: string, count: number): string {
+  const dot = first.lastIndexOf(".")
+  return `${first.slice(0, dot)}.${Number(first.slice(dot + 1)) + count}`
+}
+
 /** True when a socket can be bound to the address. */
 export function canBind(address: string): Promise<boolean> {
   return new Promise((resolve) => {
@@ -59,13 +65,13 @@ export class LocalCluster {
 
   /** Lays the cluster out; starts nothing. */
   static async create(options: LocalClusterOptions): Promise<LocalCluster> {
-    const offset = options.addressOffset ?? 0
-    const ownAddresses = options.nodes === 1 || (await canBind(`127.0.0.${options.nodes + offset}`))
+    const first = options.firstAddress ?? "127.0.0.1"
+    const ownAddresses = options.nodes === 1 || (await canBind(addressAfter(first, options.nodes - 1)))
     const nodes = Array.from({ length: options.nodes }, (_, index): LocalNode => {
       const portOffset = ownAddresses ? 0 : index
       return {
         node: index + 1,
-        address: ownAddresses ? `127.0.0.${index + 1 + offset}` : "127.0.0.1",
+        address: ownAddresses ? addressAfter(first, index) : "127.0.0.1",
         nativePort: (options.nativePort ?? DEFAULTS.nativePort) + portOffset,
         listenPort: (options.listenPort ?? DEFAULTS.listenPort) + portOffset,
         adminPort: (options.adminPort ?? DEFAULTS.adminPort) + portOffset,

@@ -1,4 +1,5 @@
 // The command line. Heavy modules are loaded by the command that needs them.
+import { isIPv4 } from "node:net"
 import { Command, InvalidArgumentError, Option } from "commander"
 import { DEFAULTS, type NodeConfig } from "./config.ts"
 
@@ -32,7 +33,7 @@ function addStart(program: Command): void {
     .option("--native-port <port>", "client port", integer(1, 65535), DEFAULTS.nativePort)
     .option("--listen-port <port>", "port between nodes", integer(1, 65535), DEFAULTS.listenPort)
     .option("--admin-port <port>", "admin HTTP port", integer(1, 65535), DEFAULTS.adminPort)
-    .option("--address-offset <count>", "nodes start at 127.0.0.(1 + count)", integer(0, 200), 0)
+    .option("--first-address <address>", "loopback address of the first node; the others follow it", ipv4, "127.0.0.1")
     .option("--verbose", "print the nodes' logs to standard error", false)
     .action(async (options) => {
       process.exitCode = await (await import("./start.ts")).start(options)
@@ -104,6 +105,11 @@ function nodeConfig(options: NodeOptions): NodeConfig {
     memtableSpaceBytes: options.memtableSpace * 1048576,
     commitlogSyncPeriodMs: DEFAULTS.commitlogSyncPeriodMs,
   }
+}
+
+function ipv4(text: string): string {
+  if (!isIPv4(text)) throw new InvalidArgumentError("expected an IPv4 address")
+  return text
 }
 
 function integer(least: number, most: number): (text: string) => number {

@@ -22,7 +22,6 @@ export async function runNodeProcess(given: NodeConfig): Promise<void> {
     const node = await ClusterNode.start({ ...given, seeds: await Promise.all(given.seeds.map((seed) => resolveSeed(seed, given))) }, log)
     stopOnSignals(node)
     process.send?.({ ready: true })
-    process.disconnect?.()
   } catch (error) {
     log.error(`Exception encountered during startup: ${(error as Error).message}`)
     log.debug((error as Error).stack ?? "")
@@ -45,6 +44,8 @@ function stopOnSignals(node: ClusterNode): void {
   }
   process.on("SIGTERM", stop)
   process.on("SIGINT", stop)
+  // Only a node of a local cluster has this channel: it ends with its parent, however that ended.
+  process.on("disconnect", stop)
 }
 
 /**

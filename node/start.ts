@@ -12,7 +12,7 @@ export interface StartOptions {
   readonly nativePort: number
   readonly listenPort: number
   readonly adminPort: number
-  readonly addressOffset: number
+  readonly firstAddress: string
   readonly verbose: boolean
 }
 

@@ -9,7 +9,7 @@ let cluster: TestCluster
 let client: Client
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 3, addressOffset: 37 })
+  cluster = await startCluster({ nodes: 3 })
   client = await cluster.client(1)
   await client.execute("CREATE KEYSPACE js WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
   await client.execute("USE js")

@@ -13,7 +13,7 @@ let cluster: TestCluster
 let outcomes: Record<string, string>
 
 beforeAll(async () => {
-  const starting = startCluster({ nodes: 3, addressOffset: 34 })
+  const starting = startCluster({ nodes: 3 })
   await installPython()
   cluster = await starting
   const { address, nativePort, adminPort } = cluster.local.node(1)

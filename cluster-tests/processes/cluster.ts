@@ -5,10 +5,11 @@ import { join } from "node:path"
 import { Client, policies, types } from "cassandra-driver"
 import { LocalCluster } from "../../node/local-cluster.ts"
 
+/** Loopback addresses of this test file alone: every file is a process, and several runs of the tests share a machine. */
+export const FIRST_ADDRESS = `127.${1 + ((process.pid >> 8) % 250)}.${process.pid % 256}.1`
+
 export interface TestClusterOptions {
   readonly nodes: number
-  /** Nodes start at 127.0.0.(1 + addressOffset): every test file has its own range. */
-  readonly addressOffset: number
   readonly nodeArguments?: readonly string[]
 }
 
@@ -117,7 +118,7 @@ export async function startCluster(options: TestClusterOptions): Promise<TestClu
     nodes: options.nodes,
     directory,
     testing: true,
-    addressOffset: options.addressOffset,
+    firstAddress: FIRST_ADDRESS,
     nodeArguments: options.nodeArguments ?? [],
   })
   const cluster = new TestCluster(local, directory)

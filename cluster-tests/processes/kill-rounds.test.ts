@@ -12,7 +12,7 @@ let cluster: TestCluster
 
 beforeAll(async () => {
   // Small memtables, so that flushes and compactions are hit as well.
-  cluster = await startCluster({ nodes: 1, addressOffset: 25, nodeArguments: ["--memtable-space", "1"] })
+  cluster = await startCluster({ nodes: 1, nodeArguments: ["--memtable-space", "1"] })
   const client = await cluster.client(1)
   await client.execute("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
   await client.execute("CREATE TABLE ks.t (id int PRIMARY KEY, a int, b text)")

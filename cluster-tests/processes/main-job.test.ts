@@ -19,7 +19,7 @@ const SHAPES: readonly ViewShape[] = [
 
 let cluster: TestCluster
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 3, addressOffset: 20 })
+  cluster = await startCluster({ nodes: 3 })
 })
 afterAll(() => cluster?.stop())
 

@@ -7,9 +7,9 @@ import { delimiter, join, resolve } from "node:path"
 import { promisify } from "node:util"
 import { Client } from "cassandra-driver"
 import { afterAll, beforeAll, expect, test } from "vitest"
+import { FIRST_ADDRESS } from "./cluster.ts"
 
 const ROOT = resolve(import.meta.dirname, "../..")
-const ADDRESS = "127.0.0.61"
 const folder = mkdtempSync(join(tmpdir(), "belvedere-package-"))
 const data = join(folder, "data")
 /** Without this checkout's node_modules/.bin, which npm and vitest put first. */
@@ -84,9 +84,9 @@ test("npx runs the bin under the Node.js that came with the package", async () =
 
 test("an installed node flushes in its worker, and an installed cluster finds the data", async () => {
   mkdirSync(data)
-  const one = belvedere("node", "--data", join(data, "node1"), "--address", ADDRESS, "--admin-address", ADDRESS, "--memtable-space", "1")
+  const one = belvedere("node", "--data", join(data, "node1"), "--address", FIRST_ADDRESS, "--admin-address", FIRST_ADDRESS, "--memtable-space", "1")
   await printed(one, /Starting listening for CQL clients.*/)
-  await withClient(`${ADDRESS}:9042`, async (client) => {
+  await withClient(`${FIRST_ADDRESS}:9042`, async (client) => {
     await client.execute("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
     await client.execute("CREATE TABLE ks.t (id int PRIMARY KEY, a text)")
     const text = "x".repeat(10_000)
@@ -96,9 +96,9 @@ test("an installed node flushes in its worker, and an installed cluster finds th
   expect(await exitOf(one)).toBe(0)
   expect(readdirSync(data, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".sst"))).not.toEqual([])
 
-  const cluster = belvedere("start", "--nodes", "1", "--empty", "--json", "--data", data, "--address-offset", "60")
+  const cluster = belvedere("start", "--nodes", "1", "--empty", "--json", "--data", data, "--first-address", FIRST_ADDRESS)
   const { contactPoints } = JSON.parse(await printed(cluster, /^\{.*\}$/m)) as { contactPoints: string[] }
-  expect(contactPoints).toEqual([`${ADDRESS}:9042`])
+  expect(contactPoints).toEqual([`${FIRST_ADDRESS}:9042`])
   const rows = await withClient(contactPoints[0]!, (client) => client.execute("SELECT id FROM ks.t"))
   expect(rows.rowLength).toBe(300)
   cluster.kill("SIGTERM")

@@ -7,7 +7,7 @@ const { all, one, quorum } = types.consistencies
 let cluster: TestCluster
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 3, addressOffset: 10 })
+  cluster = await startCluster({ nodes: 3 })
   const client = await cluster.client(1)
   await client.execute("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
   await client.execute("CREATE TABLE ks.t (id int PRIMARY KEY, a int, b text)")

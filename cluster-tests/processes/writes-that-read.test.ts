@@ -6,7 +6,7 @@ import { type TestCluster, startCluster } from "./cluster.ts"
 let cluster: TestCluster
 
 beforeAll(async () => {
-  cluster = await startCluster({ nodes: 3, addressOffset: 90 })
+  cluster = await startCluster({ nodes: 3 })
   const client = await cluster.client(1)
   await client.execute("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}")
   await client.execute("CREATE TABLE ks.t (k int PRIMARY KEY, v int)")
