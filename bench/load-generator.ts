@@ -19,9 +19,16 @@ const READ_BYTES = 256 * 1024
 const ERRORS_TOLD = 3
 
 const load = JSON.parse(process.argv[2]!) as Load
-const setup = await CqlConnection.connect(load.address, load.port)
-const template = new RequestTemplate(await setup.prepare(load.query), load.values, load.consistency ?? 1)
-setup.close()
+const addresses = [load.address, ...(load.others ?? []).map(({ address }) => address)]
+const pids = load.pid === undefined ? [] : [load.pid, ...(load.others ?? []).map(({ pid }) => pid)]
+/** A prepared statement has the same id everywhere. */
+let statement = Buffer.alloc(0)
+for (const address of addresses) {
+  const setup = await CqlConnection.connect(address, load.port)
+  statement = Buffer.from(await setup.prepare(load.query))
+  setup.close()
+}
+const template = new RequestTemplate(statement, load.values, load.consistency ?? 1)
 
 const latencies = new Latencies()
 const limit = load.count ?? Number.POSITIVE_INFINITY
@@ -44,10 +51,10 @@ class FastConnection {
   #bodyLeft = 0
   #isErrorBody = false
 
-  constructor(onReady: () => void) {
+  constructor(address: string, onReady: () => void) {
     this.#out = Buffer.allocUnsafeSlow(template.size * load.outstanding)
     this.#socket = createConnection({
-      host: load.address, port: load.port, noDelay: true,
+      host: address, port: load.port, noDelay: true,
       onread: {
         buffer: Buffer.allocUnsafeSlow(READ_BYTES),
         callback: (length, bytes) => {
@@ -183,30 +190,37 @@ function startRate(connections: readonly FastConnection[], rate: number): void {
 const connections: FastConnection[] = []
 for (let index = 0; index < load.connections; index++) {
   await new Promise<void>((resolve) => {
-    connections.push(new FastConnection(resolve))
+    connections.push(new FastConnection(addresses[index % addresses.length]!, resolve))
   })
 }
 nowMs = performance.now()
 for (const connection of connections) connection.begin()
 if (load.rate !== undefined) startRate(connections, load.rate)
 
+/** Of all servers together; null when they are not measured. */
+function serverCpu(): CpuTime | null {
+  if (pids.length === 0) return null
+  const times = pids.map(cpuTime)
+  return { mainUs: times.reduce((sum, { mainUs }) => sum + mainUs, 0), allUs: times.reduce((sum, { allUs }) => sum + allUs, 0) }
+}
+
 let startedMs = performance.now()
 let answeredBefore = 0
 let ownBefore = process.cpuUsage()
-let serverBefore: CpuTime | null = load.pid === undefined ? null : cpuTime(load.pid)
+let serverBefore = serverCpu()
 function beginMeasuring(): void {
   startedMs = performance.now()
   answeredBefore = answered
   errors = 0
   latencies.clear()
   ownBefore = process.cpuUsage()
-  serverBefore = load.pid === undefined ? null : cpuTime(load.pid)
+  serverBefore = serverCpu()
 }
 function finish(): void {
   const seconds = (performance.now() - startedMs) / 1000
   const requests = answered - answeredBefore
   const own = process.cpuUsage(ownBefore)
-  const server = load.pid === undefined ? null : cpuTime(load.pid)
+  const server = serverCpu()
   const result: LoadResult = {
     requests, requestsPerSecond: requests / seconds, errors,
     p50Ms: latencies.quantile(0.5), p99Ms: latencies.quantile(0.99), p999Ms: latencies.quantile(0.999), maximumMs: latencies.maximumMs,

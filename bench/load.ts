@@ -22,6 +22,8 @@ export interface Load {
   readonly consistency?: number
   /** Of the server, to measure what it uses. */
   readonly pid?: number
+  /** More servers of the same cluster, on the same port: connections go round all of them, and CPU times are the sum. */
+  readonly others?: readonly { readonly address: string; readonly pid: number }[]
 }
 
 /** CPU times are per request. */

@@ -15,10 +15,10 @@ export interface ServerProcess {
   stop(): Promise<void>
 }
 
-/** One node with an empty data directory of its own. `profile`: a directory for its CPU profile. */
-export async function startNode(address: string, profile: string | null): Promise<ServerProcess> {
+/** One node with an empty data directory of its own. `profile`: a directory for its CPU profile; `more`: further options. */
+export async function startNode(address: string, profile: string | null, more: readonly string[] = []): Promise<ServerProcess> {
   const directory = mkdtempSync(join(tmpdir(), "belvedere-bench-"))
-  const args = [...profiling(profile), LAUNCHER, "node", "--data", directory, "--address", address, "--admin-address", address]
+  const args = [...profiling(profile), LAUNCHER, "node", "--data", directory, "--address", address, "--admin-address", address, ...more]
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit", "ipc"] })
   let lastLines = ""
   child.stdout!.setEncoding("utf8").on("data", (text: string) => {
