@@ -55,6 +55,26 @@ function lz4(): Lz4 {
   return lz4Module
 }
 
+interface Snappy {
+  compress(data: Buffer): Buffer
+  uncompress(data: Buffer, maxLength?: number): Buffer
+}
+let snappyModule: Snappy | null = null
+function snappy(): Snappy {
+  snappyModule ??= createRequire(import.meta.url)("snappyjs") as Snappy
+  return snappyModule
+}
+
+/** One Snappy block; it begins with its uncompressed length. */
+export function snappyCompress(bytes: Uint8Array): Buffer {
+  return snappy().compress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength))
+}
+
+/** What a Snappy block holds. Throws when the block is damaged or promises more than `maxSize` bytes. */
+export function snappyDecompress(bytes: Uint8Array, maxSize: number): Buffer {
+  return snappy().uncompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), maxSize)
+}
+
 /** One LZ4 block, without any length header. */
 export function lz4Compress(bytes: Uint8Array): Buffer {
   // lz4-napi puts the uncompressed length (4 bytes, little-endian) in front of the block.

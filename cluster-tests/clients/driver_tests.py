@@ -69,10 +69,14 @@ def test_protocol_and_compression():
 
 def test_all_versions():
     for version in (3, 4, 5):
-        for compression in ("lz4", False):
+        for compression in ("lz4", False) if version == 5 else ("lz4", "snappy", False):
             other = Cluster([address], port=port, protocol_version=version, compression=compression)
-            row = other.connect().execute("SELECT cluster_name FROM system.local").one()
+            session = other.connect()
+            row = session.execute("SELECT cluster_name FROM system.local").one()
             assert row.cluster_name == "Test Cluster", row
+            long = "long " * 2000
+            row = session.execute("SELECT (text)'" + long + "' AS long FROM system.local").one()
+            assert row.long == long, row
             other.shutdown()
     highest = Cluster([address], port=port)
     highest.connect()

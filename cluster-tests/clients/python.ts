@@ -8,7 +8,7 @@ const ROOT = resolve(import.meta.dirname, "../..")
 const ENVIRONMENT = join(ROOT, CQLSH_ENVIRONMENT)
 const CQLSH = join(ENVIRONMENT, "bin/cqlsh")
 const COMPLETE = join(ENVIRONMENT, "complete")
-const PACKAGES = ["cqlsh==6.2.2", "cassandra-driver==3.30.1", "lz4==4.4.5"]
+const PACKAGES = ["cqlsh==6.2.2", "cassandra-driver==3.30.1", "lz4==4.4.5", "python-snappy==0.7.3"]
 const INSTALLED = PACKAGES.join("\n") + "\n"
 const LOCK = ENVIRONMENT + ".lock"
 const INSTALL_TIMEOUT_MS = 240_000

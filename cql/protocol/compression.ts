@@ -1,6 +1,8 @@
-// Compression of single frames in v3 and v4 (section 5): the body is replaced by its uncompressed length, 4 bytes
-// big-endian, and one LZ4 block, and FRAME_FLAG.compressed is set. v5 compresses segments instead (segment.ts).
-import { Buffer, lz4Compress, lz4DecompressInto } from "../../runtime/pure.ts"
+// Compression of single frames in v3 and v4 (section 5), and FRAME_FLAG.compressed says so. The body is replaced by
+//   lz4      its uncompressed length, 4 bytes big-endian, and one LZ4 block
+//   snappy   one Snappy block, which begins with that length
+// v5 compresses segments instead, with LZ4 alone (segment.ts).
+import { Buffer, lz4Compress, lz4DecompressInto, snappyCompress, snappyDecompress } from "../../runtime/pure.ts"
 import type { ByteWriter } from "../../data/bytes.ts"
 import { ProtocolError } from "../errors.ts"
 import { FRAME_FLAG, FRAME_HEADER_SIZE } from "./frame.ts"
@@ -11,22 +13,27 @@ const LENGTH_SIZE = 4
 /** No LZ4 block holds more than this many times its size: a larger promise must not make us allocate. */
 const LARGEST_RATIO = 255
 
+export type FrameCompression = "lz4" | "snappy"
+
 /** Compresses the body of the frame that began at `start` and ends here, when that makes it smaller. */
-export function compressFrame(out: ByteWriter, start: number): void {
+export function compressFrame(out: ByteWriter, start: number, compression: FrameCompression): void {
   const bodyStart = start + FRAME_HEADER_SIZE
   const size = out.length - bodyStart
   if (size < COMPRESSION_THRESHOLD) return
-  const block = lz4Compress(out.buffer.subarray(bodyStart, out.length))
-  if (block.length + LENGTH_SIZE >= size) return
+  const body = out.buffer.subarray(bodyStart, out.length)
+  const block = compression === "lz4" ? lz4Compress(body) : snappyCompress(body)
+  const blockStart = bodyStart + (compression === "lz4" ? LENGTH_SIZE : 0)
+  if (blockStart + block.length >= out.length) return
   out.buffer[start + 1] = (out.buffer[start + 1] as number) | FRAME_FLAG.compressed
-  out.buffer.writeUInt32BE(size, bodyStart)
-  block.copy(out.buffer, bodyStart + LENGTH_SIZE)
-  out.length = bodyStart + LENGTH_SIZE + block.length
+  if (compression === "lz4") out.buffer.writeUInt32BE(size, bodyStart)
+  block.copy(out.buffer, blockStart)
+  out.length = blockStart + block.length
 }
 
 /** The uncompressed body of `bytes[from, to)`. Throws ProtocolError. */
-export function decompressBody(bytes: Buffer, from: number, to: number, maxSize: number): Buffer {
+export function decompressBody(bytes: Buffer, from: number, to: number, maxSize: number, compression: FrameCompression): Buffer {
   if (to === from) return Buffer.alloc(0)
+  if (compression === "snappy") return decompressSnappy(bytes.subarray(from, to), maxSize)
   if (to - from < LENGTH_SIZE) throw new ProtocolError("Not enough bytes to read the uncompressed length of a frame")
   const size = bytes.readUInt32BE(from)
   if (size > maxSize) throw new ProtocolError(`Request is too big: length ${size} exceeds maximum allowed length ${maxSize}.`)
@@ -44,6 +51,14 @@ export function decompressBlock(bytes: Buffer, from: number, to: number, size: n
     failBlock(to - from, size)
   }
   return plain
+}
+
+function decompressSnappy(block: Buffer, maxSize: number): Buffer {
+  try {
+    return snappyDecompress(block, maxSize)
+  } catch {
+    throw new ProtocolError(`Cannot decompress a Snappy block of ${block.length} bytes into at most ${maxSize}`)
+  }
 }
 
 function failBlock(compressedSize: number, size: number): never {

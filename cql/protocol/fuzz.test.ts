@@ -11,6 +11,7 @@
 import { expect, test } from "vitest"
 import { Buffer } from "../../runtime/pure.ts"
 import { ERROR_CODE } from "../errors.ts"
+import type { FrameCompression } from "./compression.ts"
 import { FRAME_HEADER_SIZE } from "./frame.ts"
 import { OPCODE } from "./opcode.ts"
 import { setup } from "./testing-server.ts"
@@ -44,8 +45,8 @@ class Dice {
   }
 }
 
-function randomFrame(dice: Dice, version: number, compress: boolean): Buffer {
-  const options = { version, stream: dice.roll(65536) - 32768, flags: dice.roll(6) === 0 ? dice.roll(32) & ~1 : 0, compress: compress && version < 5 && dice.roll(3) === 0 }
+function randomFrame(dice: Dice, version: number, compression: FrameCompression | null): Buffer {
+  const options = { version, stream: dice.roll(65536) - 32768, flags: dice.roll(6) === 0 ? dice.roll(32) & ~1 : 0, compress: version < 5 && dice.roll(3) === 0 ? compression : null }
   const values = Array.from({ length: dice.roll(5) }, () => dice.pick([null, undefined, dice.bytes(dice.roll(40))]))
   const parameters = {
     consistency: dice.roll(12),
@@ -110,14 +111,14 @@ function damageBody(dice: Dice, frame: Buffer): Buffer {
 
 interface Input {
   version: number
-  compression: boolean
+  compression: FrameCompression | null
   bytes: Buffer
 }
 
 function randomInput(seed: number): Input {
   const dice = new Dice(seed)
   const version = dice.pick([3, 4, 4, 5, 5])
-  const compression = dice.roll(2) === 0
+  const compression = dice.roll(2) === 0 ? null : version < 5 ? dice.pick(["lz4", "snappy"] as const) : "lz4"
   const frames = Array.from({ length: 1 + dice.roll(8) }, () => {
     const frame = randomFrame(dice, dice.roll(60) === 0 ? dice.roll(128) : version, compression)
     return dice.roll(3) > 0 ? frame : dice.roll(3) > 0 ? damageBody(dice, frame) : damage(dice, frame)
@@ -127,9 +128,9 @@ function randomInput(seed: number): Input {
   else {
     bytes = Buffer.concat(
       frames.flatMap((frame) => {
-        if (dice.roll(4) > 0 || frame.length === 0) return [segmentBytes(frame, { compressed: compression })]
+        if (dice.roll(4) > 0 || frame.length === 0) return [segmentBytes(frame, { compressed: compression !== null })]
         const cut = dice.roll(frame.length)
-        return [frame.subarray(0, cut), frame.subarray(cut)].map((part) => segmentBytes(part, { compressed: compression, selfContained: false }))
+        return [frame.subarray(0, cut), frame.subarray(cut)].map((part) => segmentBytes(part, { compressed: compression !== null, selfContained: false }))
       }),
     )
   }
@@ -147,7 +148,7 @@ interface Outcome {
 function converse(input: Input, cut: () => number, slow: () => boolean): Outcome {
   const { handler, connect, server, start } = setup({ maxFrameSize: MAX_FRAME_SIZE, earlyFlushBytes: 40 })
   const client = connect()
-  client.send(startupFrame({ CQL_VERSION: "3.0.0", ...(input.compression ? { COMPRESSION: "lz4" } : {}) }, { version: input.version }))
+  client.send(startupFrame({ CQL_VERSION: "3.0.0", ...(input.compression === null ? {} : { COMPRESSION: input.compression }) }, { version: input.version }))
   expect(client.takeBytes()).toHaveLength(READY_SIZE)
   for (let at = 0; at < input.bytes.length; ) {
     const size = cut()
@@ -158,7 +159,7 @@ function converse(input: Input, cut: () => number, slow: () => boolean): Outcome
   }
   const calls = handler.calls.map((call) => [call.kind, call.text, call.options])
   const sent = client.takeBytes()
-  const answers = parseFrames(input.version === 5 ? openSegments(sent, input.compression) : sent)
+  const answers = parseFrames(input.version === 5 ? openSegments(sent, input.compression !== null) : sent, input.compression)
   const witness = start()
   witness.send(queryFrame("still there?"))
   expect(witness.takeAnswers().map((answer) => answer.opcode)).toEqual([OPCODE.result])

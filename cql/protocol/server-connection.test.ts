@@ -1,6 +1,6 @@
 // How bytes flow: compression, segments, back pressure, events, shutdown.
 import { describe, expect, test } from "vitest"
-import { Buffer } from "../../runtime/pure.ts"
+import { Buffer, snappyCompress } from "../../runtime/pure.ts"
 import { ByteReader } from "../../data/bytes.ts"
 import { ERROR_CODE } from "../errors.ts"
 import { FRAME_FLAG } from "./frame.ts"
@@ -13,15 +13,28 @@ import {
 describe("compression", () => {
   const text = "SELECT " + "x".repeat(3000)
 
-  test.each([3, 4])("LZ4 frames of version %i", (version) => {
+  test.each([[3, "lz4"], [4, "lz4"], [3, "snappy"], [4, "snappy"]] as const)("frames of version %i, %s", (version, compress) => {
     const { handler, start } = setup()
     handler.answer = ({ reply }) => reply.setKeyspace("k".repeat(2000))
-    const client = start(version, { CQL_VERSION: "3.0.0", COMPRESSION: "LZ4" })
-    client.send(queryFrame(text, {}, { version, compress: true }), queryFrame(text, {}, { version, stream: 2 }))
+    const client = start(version, { CQL_VERSION: "3.0.0", COMPRESSION: compress.toUpperCase() })
+    client.send(queryFrame(text, {}, { version, compress }), queryFrame(text, {}, { version, stream: 2 }))
     expect(handler.calls.map((call) => call.text)).toEqual([text, text])
     const bytes = client.takeBytes()
-    expect(bytes.length).toBeLessThan(200)
-    expect(parseFrames(bytes).map((answer) => [answer.stream, answer.flags, answer.body.length])).toEqual([[1, 1, 2006], [2, 1, 2006]])
+    expect(bytes.length).toBeLessThan(300)
+    expect(parseFrames(bytes, compress).map((answer) => [answer.stream, answer.flags, answer.body.length])).toEqual([[1, 1, 2006], [2, 1, 2006]])
+  })
+
+  test.each([
+    ["a length over the maximum", Buffer.from("ffffffff0f00", "hex")],
+    ["no Snappy", Buffer.from("10ffffffff", "hex")],
+    ["cut off", snappyCompress(Buffer.alloc(1000, "abcdefg")).subarray(0, 6)],
+  ])("a damaged Snappy body: %s", (_name, body) => {
+    const { start } = setup()
+    const client = start(4, { CQL_VERSION: "3.0.0", COMPRESSION: "snappy" })
+    client.send(frameBytes(OPCODE.query, body, { flags: FRAME_FLAG.compressed }), optionsFrame({ stream: 2 }))
+    const answers = client.takeAnswers()
+    expect(errorOf(answers[0] as Answer)).toMatchObject({ code: ERROR_CODE.protocol, message: `Cannot decompress a Snappy block of ${body.length} bytes into at most 16777216` })
+    expect(answers[1]?.opcode).toBe(OPCODE.supported)
   })
 
   test("an answer that does not shrink is sent as it is", () => {

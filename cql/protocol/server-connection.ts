@@ -19,7 +19,7 @@ import type { ByteWriter } from "../../data/bytes.ts"
 import { InvalidRequestError, ProtocolError, RequestError } from "../errors.ts"
 import type { RequestHandler } from "../request.ts"
 import type { ClientSession } from "./client-session.ts"
-import { compressFrame, decompressBody } from "./compression.ts"
+import { type FrameCompression, compressFrame, decompressBody } from "./compression.ts"
 import { encodeError } from "./error.ts"
 import { encodeEvent, EVENT_STREAM, type EventType, eventType, type ServerEvent } from "./event.ts"
 import { beginFrame, endFrame, FatalProtocolError, FRAME_FLAG, FRAME_HEADER_SIZE, frameStream, RESPONSE_BIT } from "./frame.ts"
@@ -68,7 +68,7 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
   readonly #output = new OutputBuffer()
   readonly #replies: ServerReply[] = []
   readonly #events = new Set<EventType>()
-  #frameCompression = false
+  #frameCompression: FrameCompression | null = null
   #inEvent = false
   #waitsForTurnEnd = false
   #blocked = false
@@ -184,8 +184,8 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
   #openBody(flags: number): void {
     const { body } = this.#context.decoder
     if ((flags & FRAME_FLAG.compressed) !== 0 && !hasSegments(this.version)) {
-      if (!this.#frameCompression) throw new ProtocolError("Received a compressed frame, but no compression was negotiated")
-      const plain = decompressBody(body.buffer, body.at, body.end, this.#context.maxFrameSize)
+      if (this.#frameCompression === null) throw new ProtocolError("Received a compressed frame, but no compression was negotiated")
+      const plain = decompressBody(body.buffer, body.at, body.end, this.#context.maxFrameSize, this.#frameCompression)
       body.reset(plain, 0, plain.length)
     }
     if ((flags & FRAME_FLAG.customPayload) !== 0) {
@@ -260,18 +260,18 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
   }
 
   #startup(version: number, stream: number): void {
-    const { options, compression } = decodeStartup(this.#context.decoder.body)
+    const { options, compression } = decodeStartup(this.#context.decoder.body, version)
     this.#frameStart = beginFrame(this.#output.writer, version, 0, stream, OPCODE.ready)
     this.#endFrame()
     this.session.start(version, options)
-    const compressed = compression === "lz4"
+    const compressed = compression !== null
     if (hasSegments(version)) {
       // READY itself is the last message outside a segment.
       this.#flush()
       this.#output.startSegments(compressed)
       this.#input.startSegments(version, compressed)
     } else {
-      this.#frameCompression = compressed
+      this.#frameCompression = compression
     }
   }
 
@@ -301,7 +301,7 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
       out.length = this.#frameStart
       return
     }
-    if (this.#frameCompression) compressFrame(out, this.#frameStart)
+    if (this.#frameCompression !== null) compressFrame(out, this.#frameStart, this.#frameCompression)
     endFrame(out, this.#frameStart)
     if (this.#output.pending > this.#context.earlyFlushBytes) this.#flush()
     if (!this.#inEvent) this.#flushAtTurnEnd()
@@ -338,7 +338,7 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
 
   #fail(error: unknown): void {
     if (!(error instanceof FatalProtocolError)) throw error
-    this.#frameCompression = false
+    this.#frameCompression = null
     this.#sendError(this.session.ready ? this.version : error.version, error.stream, error)
     this.#flush()
     this.#end()

@@ -45,7 +45,7 @@ describe("negotiation", () => {
     const map = Object.fromEntries(
       Array.from({ length: reader.uint16("size") }, () => [readString(reader), Array.from({ length: reader.uint16("n") }, () => readString(reader))]),
     )
-    expect(map).toEqual({ CQL_VERSION: ["3.4.7"], COMPRESSION: ["lz4"], PROTOCOL_VERSIONS: ["3/v3", "4/v4", "5/v5"] })
+    expect(map).toEqual({ CQL_VERSION: ["3.4.7"], COMPRESSION: ["snappy", "lz4"], PROTOCOL_VERSIONS: ["3/v3", "4/v4", "5/v5"] })
     client.send(startupFrame({ cql_version: "3.4.5", DRIVER_NAME: "a driver", DRIVER_VERSION: "1.2" }, { version, stream: 8 }))
     expect(only(client.takeAnswers())).toMatchObject({ version, stream: 8, opcode: OPCODE.ready })
     expect(server.clients()).toMatchObject([{ remote: "127.0.0.1:50000", version, driverName: "a driver", driverVersion: "1.2" }])
@@ -60,7 +60,7 @@ describe("negotiation", () => {
     [startupFrame({}), "Missing value CQL_VERSION in STARTUP message"],
     [startupFrame({ CQL_VERSION: "2.0.0" }), "CQL version 2.0.0 is not supported by the binary protocol (supported version are >= 3.0.0)"],
     [startupFrame({ CQL_VERSION: "new" }), "Invalid version value: new"],
-    [startupFrame({ CQL_VERSION: "3.0.0", COMPRESSION: "snappy" }), "This instance does not support Snappy compression"],
+    [startupFrame({ CQL_VERSION: "3.0.0", COMPRESSION: "snappy" }, { version: 5 }), "Snappy compression is not supported in protocol V5"],
     [startupFrame({ CQL_VERSION: "3.0.0", COMPRESSION: "zip" }), "Unknown compression algorithm: zip"],
   ])("a wrong first message is a protocol error, and the client may try again %#", (frame, message) => {
     const { connect } = setup()

@@ -1,23 +1,25 @@
 // STARTUP: <options>, a [string map]. Cassandra takes the keys in any case.
 import { ProtocolError } from "../errors.ts"
+import type { FrameCompression } from "./compression.ts"
 import type { BodyReader } from "./primitives.ts"
+import { hasSegments } from "./version.ts"
 
 export interface Startup {
   /** Keys in upper case. */
   readonly options: ReadonlyMap<string, string>
-  readonly compression: "lz4" | null
+  readonly compression: FrameCompression | null
 }
 
 const OLDEST_CQL_MAJOR = 3
 
-/** Throws ProtocolError. */
-export function decodeStartup(body: BodyReader): Startup {
+/** `version`: of the protocol. Throws ProtocolError. */
+export function decodeStartup(body: BodyReader, version: number): Startup {
   const options = new Map<string, string>()
   for (const [key, value] of body.stringMap()) options.set(key.toUpperCase(), value)
   const cqlVersion = options.get("CQL_VERSION")
   if (cqlVersion === undefined) throw new ProtocolError("Missing value CQL_VERSION in STARTUP message")
   checkCqlVersion(cqlVersion)
-  return { options, compression: compressionOf(options.get("COMPRESSION")) }
+  return { options, compression: compressionOf(options.get("COMPRESSION"), version) }
 }
 
 function checkCqlVersion(text: string): void {
@@ -30,10 +32,13 @@ function checkCqlVersion(text: string): void {
   }
 }
 
-function compressionOf(name: string | undefined): "lz4" | null {
+function compressionOf(name: string | undefined, version: number): FrameCompression | null {
   if (name === undefined || name === "") return null
   const algorithm = name.toLowerCase()
   if (algorithm === "lz4") return "lz4"
-  if (algorithm === "snappy") throw new ProtocolError("This instance does not support Snappy compression")
+  if (algorithm === "snappy") {
+    if (hasSegments(version)) throw new ProtocolError("Snappy compression is not supported in protocol V5")
+    return "snappy"
+  }
   throw new ProtocolError("Unknown compression algorithm: " + algorithm)
 }

@@ -1,8 +1,9 @@
 // The client's side of the protocol, as far as tests need it: requests as bytes, answers as plain objects, and a
 // connection without a socket.
-import { Buffer, lz4Compress, lz4DecompressInto } from "../../runtime/pure.ts"
+import { Buffer, lz4Compress, lz4DecompressInto, snappyCompress, snappyDecompress } from "../../runtime/pure.ts"
 import type { ByteConnection, ByteHandlers } from "../../runtime/byte-listener.ts"
 import { ByteReader, ByteWriter } from "../../data/bytes.ts"
+import type { FrameCompression } from "./compression.ts"
 import { FRAME_FLAG, FRAME_HEADER_SIZE } from "./frame.ts"
 import { OPCODE } from "./opcode.ts"
 import { writeBytes, writeShortBytes, writeString, writeStringList } from "./primitives.ts"
@@ -28,21 +29,22 @@ export interface FrameOptions {
   version?: number
   stream?: number
   flags?: number
-  compress?: boolean
+  compress?: FrameCompression | null
 }
 
 /** A request frame: header and body. */
 export function frameBytes(opcode: number, body: Uint8Array, options: FrameOptions = {}): Buffer {
-  const { version = 4, stream = 1, flags = 0, compress = false } = options
-  let content = Buffer.from(body)
-  if (compress) {
+  const { version = 4, stream = 1, flags = 0, compress = null } = options
+  let content: Buffer = Buffer.from(body)
+  if (compress === "snappy") content = snappyCompress(content)
+  else if (compress === "lz4") {
     const length = Buffer.alloc(4)
     length.writeUInt32BE(content.length)
     content = Buffer.concat([length, lz4Compress(content)])
   }
   const header = Buffer.alloc(FRAME_HEADER_SIZE)
   header[0] = version
-  header[1] = flags | (compress ? FRAME_FLAG.compressed : 0)
+  header[1] = flags | (compress !== null ? FRAME_FLAG.compressed : 0)
   header.writeInt16BE(stream, 2)
   header[4] = opcode
   header.writeInt32BE(content.length, 5)
@@ -177,8 +179,8 @@ export function readString(reader: ByteReader): string {
   return reader.bytes(reader.uint16("size"), "string").toString()
 }
 
-/** Cuts a server's bytes into answers. Throws when something is left over. */
-export function parseFrames(bytes: Buffer): Answer[] {
+/** Cuts a server's bytes into answers; `compression`: what was agreed on. Throws when something is left over. */
+export function parseFrames(bytes: Buffer, compression: FrameCompression | null = "lz4"): Answer[] {
   const answers: Answer[] = []
   let at = 0
   while (at < bytes.length) {
@@ -187,17 +189,21 @@ export function parseFrames(bytes: Buffer): Answer[] {
     const headerSize = isShort ? FRAME_HEADER_SIZE - 1 : FRAME_HEADER_SIZE
     const size = bytes.readInt32BE(at + headerSize - 4)
     const flags = bytes[at + 1] as number
-    let body = Buffer.from(bytes.subarray(at + headerSize, at + headerSize + size))
+    let body: Buffer = Buffer.from(bytes.subarray(at + headerSize, at + headerSize + size))
     if (body.length !== size) throw new Error("an answer is cut off")
     if (version < 5 && (flags & FRAME_FLAG.compressed) !== 0) {
-      const plain = Buffer.alloc(body.readUInt32BE(0))
-      lz4DecompressInto(body, 4, body.length - 4, plain, 0, plain.length)
-      body = plain
+      body = compression === "snappy" ? snappyDecompress(body, 1 << 28) : decompressLz4(body)
     }
     answers.push({ version, flags, stream: isShort ? bytes.readInt8(at + 2) : bytes.readInt16BE(at + 2), opcode: bytes[at + headerSize - 5] as number, body })
     at += headerSize + size
   }
   return answers
+}
+
+function decompressLz4(body: Buffer): Buffer {
+  const plain = Buffer.alloc(body.readUInt32BE(0))
+  lz4DecompressInto(body, 4, body.length - 4, plain, 0, plain.length)
+  return plain
 }
 
 /** The envelopes in a server's segments. */
