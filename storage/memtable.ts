@@ -13,6 +13,7 @@ import { compareDeletions, disjointRangeTombstones } from "../data/range-tombsto
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { FLAG, clusteringEnd, clusteringStart, decodeRangeTombstone, encodeRangeTombstone, itemFlags, itemSize } from "../data/row-format.ts"
 import type { TableSchema } from "../data/schema.ts"
+import { LowestTimestamp } from "./lowest-timestamp.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { EXTRAS, MAX_FRAGMENTS, PARTITION, ROW } from "./memtable-layout.ts"
 import { PartitionIndex } from "./partition-index.ts"
@@ -34,6 +35,7 @@ export class Memtable {
   /** Commit log segment of its first write; Infinity when it is empty. */
   firstSegment = Number.POSITIVE_INFINITY
   frozen = false
+  readonly lowest = new LowestTimestamp()
   readonly #fragments = new Fragments()
   /** Small until a merge needs it: most tables never merge. */
   readonly #scratch = new ByteWriter(64)
@@ -104,6 +106,7 @@ export class Memtable {
 
   /** Adds a row or a static row: the item `source[at, …)`. */
   putRow(partition: number, source: Buffer, at: number): void {
+    this.lowest.row(source, at)
     if (!mayShadowItself(source, at)) {
       this.#put(partition, source, at)
       return
@@ -117,6 +120,7 @@ export class Memtable {
 
   /** Adds a range tombstone: the item `source[at, …)`. */
   putRangeTombstone(partition: number, source: Buffer, at: number): void {
+    this.lowest.rangeTombstone(source, at)
     const extras = this.#extras(partition)
     const ints = this.arena.ints[slabOf(extras)] as Int32Array
     const extrasAt = intOf(extras)
@@ -128,6 +132,7 @@ export class Memtable {
   }
 
   putPartitionDeletion(partition: number, deletion: Deletion): void {
+    this.lowest.add(deletion.timestampHigh, deletion.timestampLow)
     const existing = partitionDeletion(this.arena, partition)
     if (existing !== null && compareDeletions(existing, deletion) >= 0) return
     const extras = this.#extras(partition)

@@ -66,6 +66,8 @@ export interface SSTableStatistics {
   /** Row, cell, range, partition and complex deletions. */
   readonly tombstones: number
   readonly expiringCells: number
+  /** Simple rows, cells and markers that neither delete nor expire; 0: everything in it can be purged some day. */
+  readonly lasting: number
   readonly minTimestamp: string
   readonly maxTimestamp: string
   /** Seconds; of deletions and of expiring cells (their expiry). Null: none. */

@@ -11,6 +11,7 @@ export class StatisticsCollector {
   rows = 0
   #tombstones = 0
   #expiringCells = 0
+  #lasting = 0
   #minHigh = 0x7fffffff
   #minLow = 0xffffffff
   #maxHigh = -0x80000000
@@ -29,6 +30,7 @@ export class StatisticsCollector {
     this.rows++
     const flags = itemFlags(bytes, at)
     if ((flags & FLAG.simple) !== 0) {
+      this.#lasting++
       const stamp = simpleTimestampAt(bytes, at)
       this.#timestamp(bytes.readInt32BE(stamp), bytes.readUInt32BE(stamp + 4))
       return
@@ -37,6 +39,7 @@ export class StatisticsCollector {
     if ((flags & FLAG.marker) !== 0) {
       this.#timestamp(bytes.readInt32BE(to), bytes.readUInt32BE(to + 4))
       if (bytes.readUInt32BE(to + 12) !== 0) this.#deletionTime(bytes.readUInt32BE(to + 12))
+      else this.#lasting++
       to += 16
     }
     if ((flags & FLAG.deletion) !== 0) {
@@ -55,7 +58,7 @@ export class StatisticsCollector {
   finish(firstToken: string, lastToken: string, plainBytes: number): SSTableStatistics {
     const hasTimes = this.#maxDeletionTime >= this.#minDeletionTime
     return {
-      partitions: this.partitions, rows: this.rows, tombstones: this.#tombstones, expiringCells: this.#expiringCells,
+      partitions: this.partitions, rows: this.rows, tombstones: this.#tombstones, expiringCells: this.#expiringCells, lasting: this.#lasting,
       minTimestamp: int64Text(this.#minHigh, this.#minLow), maxTimestamp: int64Text(this.#maxHigh, this.#maxLow),
       minLocalDeletionTime: hasTimes ? this.#minDeletionTime : null, maxLocalDeletionTime: hasTimes ? this.#maxDeletionTime : null,
       firstToken, lastToken, plainBytes,
@@ -77,6 +80,8 @@ export class StatisticsCollector {
         this.#tombstones++
         this.#deletionTime(bytes.readUInt32BE(at))
         at += 4
+      } else {
+        this.#lasting++
       }
       if ((kindByte & 0x80) !== 0) at += 2 + bytes.readUInt16BE(at)
     }

@@ -63,6 +63,11 @@ export class SSTableWriter {
     return `${this.#path}.tmp`
   }
 
+  /** Bytes of the file so far: a compaction that makes several files goes on to the next one by it. */
+  get bytesWritten(): number {
+    return this.#offset
+  }
+
   beginPartition(tokenHigh: number, tokenLow: number, key: Uint8Array, deletion: Deletion | null): void {
     this.#tokenHigh = tokenHigh
     this.#tokenLow = tokenLow
