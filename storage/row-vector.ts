@@ -12,10 +12,15 @@ import { type SlabArena, byteOf, intOf, slabOf } from "./slab.ts"
 const CHUNK_SHIFT = 8
 const INDEX_MASK = (1 << CHUNK_SHIFT) - 1
 const FIRST_CAPACITY = 3
+const NO_RUN = new Int32Array(0)
 
 export class RowVector {
   readonly #arena: SlabArena
   readonly #compare: TableSchema["compareClustering"]
+  /** Set by `runFrom` and `runBefore`. */
+  run: Int32Array = NO_RUN
+  runAt = 0
+  runCount = 0
   /** Whether the last `search` met an equal clustering. */
   found = false
 
@@ -86,6 +91,51 @@ export class RowVector {
     return this.#ints(chunk)[intOf(chunk) + CHUNK.rows + (place & INDEX_MASK)] as number
   }
 
+  /**
+   * Sets `run` to addresses of rows from the place `first` on, as many as lie in one piece and are before the place
+   * `behind`: `runCount` of them from index `runAt` on. Returns the place that comes behind them. REQUIRES: first < behind.
+   */
+  runFrom(partition: number, first: number, behind: number): number {
+    const inPiece = this.#findRun(partition, first)
+    if (first >>> CHUNK_SHIFT === behind >>> CHUNK_SHIFT) {
+      this.runCount = Math.min(inPiece, behind - first)
+      return behind
+    }
+    this.runCount = inPiece
+    return ((first >>> CHUNK_SHIFT) + 1) << CHUNK_SHIFT
+  }
+
+  /** The same backwards: the rows before `behind`, of which the last is at `runAt`. Returns the place of the first of them. REQUIRES: first < behind. */
+  runBefore(partition: number, first: number, behind: number): number {
+    const last = this.previous(partition, behind)
+    this.#findRun(partition, last)
+    this.runCount = (first >>> CHUNK_SHIFT === last >>> CHUNK_SHIFT ? last - first : last & INDEX_MASK) + 1
+    return last + 1 - this.runCount
+  }
+
+  /** Returns how many rows lie in one piece from `place` on. */
+  #findRun(partition: number, place: number): number {
+    const ints = this.#ints(partition)
+    const at = intOf(partition)
+    const count = ints[at + PARTITION.count] as number
+    const rows = ints[at + PARTITION.rows] as number
+    if (count === 1) {
+      this.run = ints
+      this.runAt = at + PARTITION.rows
+      return 1
+    }
+    if (((ints[at + PARTITION.key] as number) & PARTITION.chunkedBit) === 0) {
+      this.run = this.#ints(rows)
+      this.runAt = intOf(rows) + VECTOR.rows + place
+      return count - place
+    }
+    const chunk = this.#chunk(rows, place >>> CHUNK_SHIFT)
+    const index = place & INDEX_MASK
+    this.run = this.#ints(chunk)
+    this.runAt = intOf(chunk) + CHUNK.rows + index
+    return (this.run[intOf(chunk) + CHUNK.count] as number) - index
+  }
+
   /** Puts another fragment chain in place of the row there. */
   replace(partition: number, place: number, address: number): void {
     const ints = this.#ints(partition)
@@ -99,19 +149,6 @@ export class RowVector {
       const chunk = this.#chunk(rows, place >>> CHUNK_SHIFT)
       this.#ints(chunk)[intOf(chunk) + CHUNK.rows + (place & INDEX_MASK)] = address
     }
-  }
-
-  /** The place behind `place`; compare with `end`. */
-  next(partition: number, place: number): number {
-    if (!this.#isChunked(partition)) return place + 1
-    const rows = this.#ints(partition)[intOf(partition) + PARTITION.rows] as number
-    const directoryAt = intOf(rows)
-    const chunkIndex = place >>> CHUNK_SHIFT
-    const chunk = this.#chunk(rows, chunkIndex)
-    const inChunk = this.#ints(chunk)[intOf(chunk) + CHUNK.count] as number
-    if ((place & INDEX_MASK) + 1 < inChunk) return place + 1
-    const chunks = this.#ints(rows)[directoryAt + DIRECTORY.count] as number
-    return chunkIndex + 1 < chunks ? (chunkIndex + 1) << CHUNK_SHIFT : place + 1
   }
 
   /** The place before `place` (which may be the end); -1 before the first. */
