@@ -27,6 +27,20 @@ export interface AppendFile {
   close(): void
 }
 
+/** A file that is written at any place, so that it can be used again without growing: a segment of the commit log. */
+export interface WriteFile {
+  /** Bytes the file has. */
+  readonly size: number
+  /**
+   * Hands the bytes to the operating system before it returns, at offset `at`, which is not beyond the end. When it throws, any part
+   * of them may have been taken. Over bytes that were there before nothing is allocated: such a write never meets ENOSPC.
+   */
+  write(bytes: Uint8Array, at: number): void
+  /** Calls `done` once everything written before this call is on the disk (fdatasync). Never blocks. */
+  sync(done: DiskDone): void
+  close(): void
+}
+
 /** A file that is only read. */
 export interface ReadFile {
   readonly size: number
@@ -43,6 +57,8 @@ export interface DiskLock {
 export interface Disk {
   /** Opens for appending; created when missing. `truncateTo` cuts the file first. */
   appendFile(path: string, options?: { truncateTo?: number }): AppendFile
+  /** Opens for writing at any place; created when missing, else with what it holds. */
+  writeFile(path: string): WriteFile
   /** ENOENT when missing. */
   readFile(path: string): ReadFile
   exists(path: string): boolean

@@ -1,7 +1,7 @@
 // The disk port over node:fs. Errors of the operating system become DiskError; anything else is a bug and passes through.
 import * as fs from "node:fs"
 import { DiskError } from "../disk.ts"
-import type { AppendFile, Disk, DiskDone, DiskLock, ReadFile } from "../disk.ts"
+import type { AppendFile, Disk, DiskDone, DiskLock, ReadFile, WriteFile } from "../disk.ts"
 import { assert } from "../pure.ts"
 import { takeLockFile } from "./lock-file.ts"
 
@@ -11,6 +11,13 @@ export class RealDisk implements Disk {
       const fd = fs.openSync(path, "a")
       if (options?.truncateTo !== undefined) fs.ftruncateSync(fd, options.truncateTo)
       return new RealAppendFile(path, fd, fs.fstatSync(fd).size)
+    })
+  }
+
+  writeFile(path: string): WriteFile {
+    return attempt(path, "open", () => {
+      const fd = fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o666)
+      return new RealWriteFile(path, fd, fs.fstatSync(fd).size)
     })
   }
 
@@ -130,17 +137,57 @@ class RealAppendFile implements AppendFile {
   }
 
   sync(done: DiskDone): void {
-    const file = this.#file
-    file.begin()
-    fs.fdatasync(file.fd, (error) => {
-      file.end()
-      done(error === null ? null : toDiskError(error, file.path, "sync"))
-    })
+    syncFile(this.#file, done)
   }
 
   close(): void {
     this.#file.close()
   }
+}
+
+class RealWriteFile implements WriteFile {
+  readonly #file: OpenFile
+  #size: number
+
+  constructor(path: string, fd: number, size: number) {
+    this.#file = new OpenFile(path, fd)
+    this.#size = size
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  write(bytes: Uint8Array, at: number): void {
+    const file = this.#file
+    file.checkOpen()
+    assert(at <= this.#size, `${file.path} has a byte ${at}`)
+    let written = 0
+    try {
+      while (written < bytes.length) {
+        written += fs.writeSync(file.fd, bytes, written, bytes.length - written, at + written)
+        if (at + written > this.#size) this.#size = at + written
+      }
+    } catch (error) {
+      throw toDiskError(error, file.path, "write")
+    }
+  }
+
+  sync(done: DiskDone): void {
+    syncFile(this.#file, done)
+  }
+
+  close(): void {
+    this.#file.close()
+  }
+}
+
+function syncFile(file: OpenFile, done: DiskDone): void {
+  file.begin()
+  fs.fdatasync(file.fd, (error) => {
+    file.end()
+    done(error === null ? null : toDiskError(error, file.path, "sync"))
+  })
 }
 
 class RealReadFile implements ReadFile {

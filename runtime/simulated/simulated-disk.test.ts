@@ -370,3 +370,65 @@ describe("simulated disk: faults", () => {
     expect(numbers).toEqual([1, 2, 3, 4, 5, 6])
   })
 })
+
+describe("simulated disk: files that are written over", () => {
+  const SIZE = 2048
+
+  async function withUnsynced(writes: readonly { letter: string; at: number; size: number }[]): Promise<Subject> {
+    const subject = simulated()
+    const { disk, at, finish } = subject
+    const file = disk.writeFile(`${at}/segment`)
+    file.write(Buffer.alloc(SIZE, "-"), 0)
+    await finish((done) => file.sync(done))
+    await finish((done) => disk.syncDirectory(at, done))
+    await finish((done) => disk.syncDirectory("/", done))
+    for (const { letter, at: from, size } of writes) file.write(Buffer.alloc(size, letter), from)
+    return subject
+  }
+
+  it("a loss of power leaves each block with some state it has had since the last sync, independently", async () => {
+    const seen = new Set<string>()
+    for (let seed = 0; seed < 200; seed++) {
+      const { disk, at } = await withUnsynced([{ letter: "a", at: 100, size: 1000 }, { letter: "b", at: 500, size: 1000 }])
+      disk.powerLoss(new SimulatedRandom(seed))
+      const found = read(disk, `${at}/segment`)
+      expect(found.length).toBe(SIZE)
+      const parts = [found.slice(100, 500), found.slice(500, 512), found.slice(512, 1024), found.slice(1024, 1100), found.slice(1100, 1500)].map((part) => {
+        expect(new Set(part).size).toBe(1)
+        return part[0]
+      })
+      expect(found.slice(0, 100) + found.slice(1500)).toBe("-".repeat(100 + SIZE - 1500))
+      // Within a block the first write is never missing while the second is there.
+      expect(["--", "a-", "aa", "ab"]).toContain(`${parts[0]}${parts[1]}`)
+      seen.add(parts.join(""))
+    }
+    // Blocks 0, 1 and 2 have three states each, in any combination.
+    expect(seen.size).toBe(27)
+  })
+
+  it("a sync keeps what was written before it began, and only that", async () => {
+    const seen = new Set<string>()
+    for (let seed = 0; seed < 40; seed++) {
+      const { disk, at, clock } = await withUnsynced([{ letter: "a", at: 0, size: 512 }])
+      const file = disk.writeFile(`${at}/segment`)
+      let isDone = false
+      file.sync(() => {
+        isDone = true
+      })
+      file.write(Buffer.alloc(512, "b"), 0)
+      await clock.run(() => isDone)
+      disk.powerLoss(new SimulatedRandom(seed))
+      seen.add(read(disk, `${at}/segment`).slice(0, 512))
+    }
+    expect([...seen].map((text) => text[0]).toSorted()).toEqual(["a", "b"])
+  })
+
+  it("a write over what is there fits a full disk, one behind it does not", async () => {
+    const { disk, at } = await withUnsynced([])
+    disk.capacityBytes = SIZE + 10
+    const file = disk.writeFile(`${at}/segment`)
+    file.write(Buffer.alloc(SIZE, "x"), 0)
+    expect(codeOf(() => file.write(Buffer.alloc(20, "y"), SIZE - 5))).toBe("ENOSPC")
+    expect(read(disk, `${at}/segment`)).toBe("x".repeat(SIZE - 5) + "y".repeat(15))
+  })
+})

@@ -8,14 +8,14 @@
 // before it happens and may throw. Operations are counted and can be kept as text, the order of disk operations being worth a golden.
 import type { Clock } from "../clock.ts"
 import { DiskError } from "../disk.ts"
-import type { AppendFile, Disk, DiskDone, DiskLock, ReadFile } from "../disk.ts"
+import type { AppendFile, Disk, DiskDone, DiskLock, ReadFile, WriteFile } from "../disk.ts"
 import { assert } from "../pure.ts"
 import type { Buffer } from "../pure.ts"
 import type { Random } from "../random.ts"
 import { SimulatedCrash } from "./simulated-crash.ts"
 import { DirectoryNode, FileNode, filesBelow, NameJournal } from "./simulated-files.ts"
 import type { Node } from "./simulated-files.ts"
-import { SimulatedAppendFile, SimulatedReadFile } from "./simulated-open-files.ts"
+import { SimulatedAppendFile, SimulatedReadFile, SimulatedWriteFile } from "./simulated-open-files.ts"
 import type { DiskOperationKind, OpenFileHost } from "./simulated-open-files.ts"
 import type { Trace } from "./trace.ts"
 
@@ -118,12 +118,14 @@ export class SimulatedDisk implements Disk, OpenFileHost {
 
   appendFile(path: string, options?: { truncateTo?: number }): AppendFile {
     this.#begin("appendFile", path)
-    const { directory, name, node } = this.#resolve(path, "open")
-    if (node instanceof DirectoryNode) throw new DiskError("EISDIR", path, "open")
-    const file = node ?? new FileNode()
-    if (node === null) this.#journal.change([{ directory, name, node: file }])
+    const file = this.#fileOrNew(path)
     if (options?.truncateTo !== undefined) file.truncate(options.truncateTo)
     return new SimulatedAppendFile(this, path, file)
+  }
+
+  writeFile(path: string): WriteFile {
+    this.#begin("writeFile", path)
+    return new SimulatedWriteFile(this, path, this.#fileOrNew(path))
   }
 
   readFile(path: string): ReadFile {
@@ -298,6 +300,15 @@ export class SimulatedDisk implements Disk, OpenFileHost {
       if (node instanceof DirectoryNode) this.#empty(node)
       this.#journal.change([{ directory, name, node: null }])
     }
+  }
+
+  #fileOrNew(path: string): FileNode {
+    const { directory, name, node } = this.#resolve(path, "open")
+    if (node instanceof DirectoryNode) throw new DiskError("EISDIR", path, "open")
+    if (node !== null) return node
+    const file = new FileNode()
+    this.#journal.change([{ directory, name, node: file }])
+    return file
   }
 
   #file(path: string, operation: string): FileNode {

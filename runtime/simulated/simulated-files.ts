@@ -2,6 +2,8 @@
 //
 // Content. Of a file, the first `durableLength` bytes are safe. What was appended since may survive in part: up to an arbitrary
 // length, and with blocks in it that were never written (zeros or old bytes). A cut below the safe length may itself be undone.
+// Of bytes that were written over since, each block holds what it held after the last sync or after any write since then,
+// whatever the others hold: writes reach the disk in any order.
 //
 // Names. A directory holds its entries as seen and as safe. Every change of names is an operation that waits until the directory is
 // synced. A power loss keeps an arbitrary subset of the waiting ones, except that an operation is kept or lost as a whole (a rename
@@ -20,16 +22,29 @@ export class FileNode {
   /** Safe bytes behind `durableLength` that were cut off since the last sync. */
   #cutTail: Buffer | null = null
   #cuts = 0
+  /** What was written over since the last sync, oldest first: where, and the bytes that were there. */
+  #overwritten: { readonly at: number; readonly bytes: Buffer }[] = []
+  #overwrites = 0
 
   append(bytes: Uint8Array): void {
-    const end = this.length + bytes.length
+    this.overwrite(bytes, this.length)
+  }
+
+  /** REQUIRES: `at` is not beyond the end. */
+  overwrite(bytes: Uint8Array, at: number): void {
+    const end = at + bytes.length
+    const oldEnd = Math.min(end, this.length)
+    if (oldEnd > at) {
+      this.#overwritten.push({ at, bytes: Buffer.from(this.bytes.subarray(at, oldEnd)) })
+      this.#overwrites++
+    }
     if (end > this.bytes.length) {
       const larger = Buffer.alloc(Math.max(end, this.bytes.length * 2, 256))
       this.bytes.copy(larger, 0, 0, this.length)
       this.bytes = larger
     }
-    this.bytes.set(bytes, this.length)
-    this.length = end
+    this.bytes.set(bytes, at)
+    this.length = Math.max(this.length, end)
   }
 
   truncate(length: number): void {
@@ -47,14 +62,18 @@ export class FileNode {
   beginSync(): () => void {
     const { length } = this
     const cuts = this.#cuts
+    const overwrites = this.#overwrites
     return () => {
       if (cuts !== this.#cuts) return
       this.#cutTail = null
+      // Those since the sync began are still open.
+      this.#overwritten = this.#overwritten.slice(Math.max(this.#overwritten.length - (this.#overwrites - overwrites), 0))
       this.durableLength = Math.max(this.durableLength, length)
     }
   }
 
   losePower(random: Random): void {
+    this.#loseOverwrites(random)
     const tail = this.#cutTail
     this.#cutTail = null
     if (tail !== null && random.below(2) === 0) {
@@ -64,6 +83,25 @@ export class FileNode {
       this.#tear(random)
     }
     this.durableLength = this.length
+  }
+
+  #loseOverwrites(random: Random): void {
+    const overwritten = this.#overwritten.toReversed()
+    this.#overwritten = []
+    const blocks = new Set(overwritten.flatMap(({ at, bytes }) => {
+      const first = Math.floor(at / BLOCK_SIZE)
+      return Array.from({ length: Math.ceil((at + bytes.length) / BLOCK_SIZE) - first }, (_, index) => first + index)
+    }))
+    for (const block of [...blocks].toSorted((a, b) => a - b)) {
+      const start = block * BLOCK_SIZE
+      const touching = overwritten.filter(({ at, bytes }) => at < start + BLOCK_SIZE && at + bytes.length > start)
+      // The newest so many never came to the disk.
+      for (const { at, bytes } of touching.slice(0, random.below(touching.length + 1))) {
+        const from = Math.max(at, start)
+        const to = Math.min(at + bytes.length, start + BLOCK_SIZE)
+        bytes.copy(this.bytes, from, from - at, to - at)
+      }
+    }
   }
 
   /** Keeps none, all or an arbitrary part of what was not synced, and sometimes leaves blocks in it that were never written. */

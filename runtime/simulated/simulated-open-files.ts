@@ -1,11 +1,11 @@
 // Open files of the simulated disk: each operation is counted and may be struck by a fault before it does anything.
 import { DiskError } from "../disk.ts"
-import type { AppendFile, DiskDone, ReadFile } from "../disk.ts"
+import type { AppendFile, DiskDone, ReadFile, WriteFile } from "../disk.ts"
 import { assert } from "../pure.ts"
 import type { FileNode } from "./simulated-files.ts"
 
 export type DiskOperationKind =
-  | "appendFile" | "write" | "sync" | "readFile" | "read" | "list" | "makeDirectory" | "rename" | "link" | "remove" | "removeTree"
+  | "appendFile" | "writeFile" | "write" | "sync" | "readFile" | "read" | "list" | "makeDirectory" | "rename" | "link" | "remove" | "removeTree"
   | "syncDirectory" | "lock"
 
 /** What open files need of their disk. */
@@ -57,24 +57,69 @@ export class SimulatedAppendFile implements AppendFile {
 
   sync(done: DiskDone): void {
     assert(!this.#isClosed, `${this.#path} is open`)
-    const disk = this.#disk
-    let error: DiskError | null = null
-    try {
-      if (disk.begin("sync", this.#path, this.#generation) !== null) disk.crash()
-    } catch (thrown) {
-      if (!(thrown instanceof DiskError)) throw thrown
-      error = thrown
-    }
-    const settle = this.#file.beginSync()
-    disk.later(disk.syncLatencyMs, this.#generation, () => {
-      if (error === null) settle()
-      done(error)
-    })
+    syncFile(this.#disk, this.#path, this.#file, this.#generation, done)
   }
 
   close(): void {
     this.#isClosed = true
   }
+}
+
+export class SimulatedWriteFile implements WriteFile {
+  readonly #disk: OpenFileHost
+  readonly #path: string
+  readonly #file: FileNode
+  readonly #generation: number
+  #isClosed = false
+
+  constructor(disk: OpenFileHost, path: string, file: FileNode) {
+    this.#disk = disk
+    this.#path = path
+    this.#file = file
+    this.#generation = disk.generation
+  }
+
+  get size(): number {
+    return this.#file.length
+  }
+
+  write(bytes: Uint8Array, at: number): void {
+    assert(!this.#isClosed, `${this.#path} is open`)
+    assert(at <= this.#file.length, `${this.#path} has a byte ${at}`)
+    const part = this.#disk.begin("write", this.#path, this.#generation, bytes.length)
+    if (part !== null) {
+      this.#file.overwrite(bytes.subarray(0, part), at)
+      this.#disk.crash()
+    }
+    const growth = Math.max(at + bytes.length - this.#file.length, 0)
+    const missing = growth - this.#disk.room(growth)
+    this.#file.overwrite(bytes.subarray(0, bytes.length - missing), at)
+    if (missing > 0) throw new DiskError("ENOSPC", this.#path, "write")
+  }
+
+  sync(done: DiskDone): void {
+    assert(!this.#isClosed, `${this.#path} is open`)
+    syncFile(this.#disk, this.#path, this.#file, this.#generation, done)
+  }
+
+  close(): void {
+    this.#isClosed = true
+  }
+}
+
+function syncFile(disk: OpenFileHost, path: string, file: FileNode, generation: number, done: DiskDone): void {
+  let error: DiskError | null = null
+  try {
+    if (disk.begin("sync", path, generation) !== null) disk.crash()
+  } catch (thrown) {
+    if (!(thrown instanceof DiskError)) throw thrown
+    error = thrown
+  }
+  const settle = file.beginSync()
+  disk.later(disk.syncLatencyMs, generation, () => {
+    if (error === null) settle()
+    done(error)
+  })
 }
 
 export class SimulatedReadFile implements ReadFile {
