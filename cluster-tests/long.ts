@@ -23,6 +23,10 @@ const CAMPAIGNS: readonly Campaign[] = [
     environment: (first, count) => ({ FUZZ_SEED: String(first), FUZZ_COUNT: String(count) }),
   },
   {
+    name: "statement fuzz", file: "cluster-tests/cql/fuzz.test.ts", unit: "damaged statements, each number through the parser and through a node", perRound: 100_000,
+    environment: (first, count) => ({ CQL_FUZZ_SEED: String(first), CQL_FUZZ_PARSES: String(count), CQL_FUZZ_STATEMENTS: String(count) }),
+  },
+  {
     name: "storage model", file: "storage/model.test.ts", unit: "histories", perRound: 2000,
     environment: (_first, count) => ({ BELVEDERE_RUNS: String(count) }),
   },
