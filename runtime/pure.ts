@@ -3,7 +3,8 @@
 import { Buffer, isUtf8 } from "node:buffer"
 import { createHash } from "node:crypto"
 import { createRequire } from "node:module"
-import { crc32 as zlibCrc32 } from "node:zlib"
+import { constants, crc32 as zlibCrc32, deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
+import { Lz4, MAX_BYTES as LZ4_MAX_BYTES } from "./lz4.ts"
 
 export { Buffer, isUtf8 }
 
@@ -44,15 +45,21 @@ export function digest(algorithm: string, bytes: Uint8Array): Buffer | null {
   }
 }
 
-interface Lz4 {
+interface LargeLz4 {
   compressSync(data: Buffer): Buffer
   uncompressSync(data: Buffer): Buffer
 }
-let lz4Module: Lz4 | null = null
-// lz4-napi is loaded at the first use: most nodes answer their first request long before they compress anything.
+let largeLz4Module: LargeLz4 | null = null
+/** For what is larger than the memory that `lz4` keeps. */
+function largeLz4(): LargeLz4 {
+  largeLz4Module ??= createRequire(import.meta.url)("lz4-napi") as LargeLz4
+  return largeLz4Module
+}
+let lz4Instance: Lz4 | null = null
+// Made at the first use: most nodes answer their first request long before they compress anything.
 function lz4(): Lz4 {
-  lz4Module ??= createRequire(import.meta.url)("lz4-napi") as Lz4
-  return lz4Module
+  lz4Instance ??= new Lz4()
+  return lz4Instance
 }
 
 interface Snappy {
@@ -77,19 +84,50 @@ export function snappyDecompress(bytes: Uint8Array, maxSize: number): Buffer {
 
 /** One LZ4 block, without any length header. */
 export function lz4Compress(bytes: Uint8Array): Buffer {
+  if (bytes.length <= LZ4_MAX_BYTES) return Buffer.from(lz4().compress(bytes, 0, bytes.length))
   // lz4-napi puts the uncompressed length (4 bytes, little-endian) in front of the block.
-  return lz4().compressSync(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).subarray(4)
+  return largeLz4().compressSync(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).subarray(4)
 }
 
 /**
  * Decompresses the LZ4 block at `source[from, from + length)` into `target` at `at`.
- * REQUIRES: `size` is the exact uncompressed length. Throws when the block is damaged or of another size.
+ * REQUIRES: `size` is the exact uncompressed length. Throws RangeError when the block is damaged or of another size; nothing
+ * of `target` has changed then.
  */
 export function lz4DecompressInto(source: Uint8Array, from: number, length: number, target: Uint8Array, at: number, size: number): void {
+  if (size > LZ4_MAX_BYTES || length > LZ4_MAX_BYTES) return largeLz4DecompressInto(source, from, length, target, at, size)
+  const count = lz4().decompress(source, from, length, target, at, size)
+  if (count !== size) throw new RangeError(count < 0 ? `the LZ4 block is damaged or holds more than ${size} bytes` : `LZ4 block holds ${count} bytes, expected ${size}`)
+}
+
+function largeLz4DecompressInto(source: Uint8Array, from: number, length: number, target: Uint8Array, at: number, size: number): void {
   const framed = Buffer.allocUnsafe(4 + length)
   framed.writeUInt32LE(size, 0)
   framed.set(source.subarray(from, from + length), 4)
-  const plain = lz4().uncompressSync(framed)
+  let plain: Buffer
+  try {
+    plain = largeLz4().uncompressSync(framed)
+  } catch {
+    throw new RangeError("the LZ4 block is damaged")
+  }
   if (plain.length !== size) throw new RangeError(`LZ4 block holds ${plain.length} bytes, expected ${size}`)
   target.set(plain, at)
+}
+
+/** A Zstandard frame; `level` from -131072 to 22. */
+export function zstdCompress(bytes: Uint8Array, level: number): Buffer {
+  return zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: level } })
+}
+/** What a Zstandard frame holds. Throws when it is damaged or holds more than `maxSize` bytes. */
+export function zstdDecompress(bytes: Uint8Array, maxSize: number): Buffer {
+  return zstdDecompressSync(bytes, { maxOutputLength: maxSize })
+}
+
+/** A zlib stream (RFC 1950). */
+export function deflate(bytes: Uint8Array): Buffer {
+  return deflateSync(bytes)
+}
+/** What a zlib stream holds. Throws when it is damaged or holds more than `maxSize` bytes. */
+export function inflate(bytes: Uint8Array, maxSize: number): Buffer {
+  return inflateSync(bytes, { maxOutputLength: maxSize })
 }
