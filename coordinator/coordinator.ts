@@ -10,8 +10,8 @@ export interface Completion {
 
 export interface Coordinator {
   /**
-   * Writes the mutations that stand one behind the other in `mutations[0, length)` (one or more, of one keyspace) to all
-   * their replicas and completes when each has `consistency` acknowledgements. The bytes are copied where they are kept.
+   * Writes the `count` mutations of one keyspace that `mutations` starts with, one behind the other, to all their replicas and
+   * completes when each has `consistency` acknowledgements. The bytes are copied where they are kept; what follows them does not matter.
    */
   write(keyspace: string, mutations: Buffer, count: number, consistency: Consistency, writeType: WriteType, completion: Completion): void
   /**

@@ -29,7 +29,7 @@ import { rangeOwnership } from "./range-ownership.ts"
 import { executeSchema, executeTruncate } from "./schema-execution.ts"
 import { ReadRun, WriteRun } from "./statement-runs.ts"
 import { type TraceSession, Tracing } from "./tracing.ts"
-import { checkViewKeys } from "./views/key-limits.ts"
+import { SUSPECT_BYTES, checkViewKeys } from "./views/key-limits.ts"
 import { WriteTimestamps } from "./write-timestamps.ts"
 
 export interface ExecutorDeps {
@@ -264,15 +264,16 @@ export class StatementExecutor implements RequestHandler {
       return
     }
     const { coordinator, metadata } = this.#deps
-    checkViewKeys(this.#writer.out.view(), count, metadata.current().schema)
+    const { out } = this.#writer
+    if (out.length >= SUSPECT_BYTES) checkViewKeys(out.view(), count, metadata.current().schema)
     if (isCounterTable(plan.table)) {
-      coordinator.writeCounters(plan.table.keyspace, this.#writer.out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, reply, session))
+      coordinator.writeCounters(plan.table.keyspace, out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, reply, session))
       return
     }
     const writeType: WriteType = count === 1 ? "SIMPLE" : "UNLOGGED_BATCH"
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
-    coordinator.write(plan.table.keyspace, this.#writer.out.view(), count, options.consistency, writeType, run)
+    coordinator.write(plan.table.keyspace, out.buffer, count, options.consistency, writeType, run)
     if (session !== null) coordinator.traceWith(null)
   }
 
@@ -280,10 +281,11 @@ export class StatementExecutor implements RequestHandler {
     const { coordinator, metadata } = this.#deps
     const counter = plans.find(({ table }) => isCounterTable(table))
     if (counter !== undefined) validateForCounters(options.consistency, counter.table.name)
-    checkViewKeys(this.#writer.out.view(), count, metadata.current().schema)
+    const mutations = this.#writer.out.view()
+    if (mutations.length >= SUSPECT_BYTES) checkViewKeys(mutations, count, metadata.current().schema)
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
-    this.#batches.write(type, plans, this.#writer.out.view(), count, options.consistency, metadata.current().schema, run)
+    this.#batches.write(type, plans, mutations, count, options.consistency, metadata.current().schema, run)
     if (session !== null) coordinator.traceWith(null)
   }
 

@@ -1,4 +1,5 @@
 // What the coordinator must know of a mutation's bytes beyond its key: the tables it writes.
+import { readUint16, readUint32 } from "../data/bytes.ts"
 import type { Epoch, TableId } from "../data/schema.ts"
 import type { Placement } from "../data/topology.ts"
 import type { Snapshot } from "./cluster-metadata.ts"
@@ -7,24 +8,24 @@ const KEY_AT = 18
 
 /** Position of the first update; REQUIRES: a whole mutation. */
 function updatesAt(mutation: Buffer): number {
-  return KEY_AT + mutation.readUInt16BE(16)
+  return KEY_AT + readUint16(mutation, 16)
 }
 
 export function firstTable(mutation: Buffer): TableId {
-  return mutation.readUInt32BE(updatesAt(mutation))
+  return readUint32(mutation, updatesAt(mutation))
 }
 
 /** Size of the mutation at `at`. */
 export function mutationSizeAt(mutations: Buffer, at: number): number {
-  return mutations.readUInt32BE(at)
+  return readUint32(mutations, at)
 }
 
 export function tablesOf(mutation: Buffer): TableId[] {
   const tables: TableId[] = []
   let at = updatesAt(mutation)
-  for (let left = mutation.readUInt16BE(6); left > 0; left--) {
-    tables.push(mutation.readUInt32BE(at))
-    at += 8 + mutation.readUInt32BE(at + 4)
+  for (let left = readUint16(mutation, 6); left > 0; left--) {
+    tables.push(readUint32(mutation, at))
+    at += 8 + readUint32(mutation, at + 4)
   }
   return tables
 }
@@ -38,9 +39,9 @@ export function tableEpoch(snapshot: Snapshot, id: TableId): Epoch {
 export function requiredEpoch(mutation: Buffer, snapshot: Snapshot, placement: Placement): Epoch {
   let epoch = placement.since
   let at = updatesAt(mutation)
-  for (let left = mutation.readUInt16BE(6); left > 0; left--) {
-    epoch = Math.max(epoch, tableEpoch(snapshot, mutation.readUInt32BE(at)))
-    at += 8 + mutation.readUInt32BE(at + 4)
+  for (let left = readUint16(mutation, 6); left > 0; left--) {
+    epoch = Math.max(epoch, tableEpoch(snapshot, readUint32(mutation, at)))
+    at += 8 + readUint32(mutation, at + 4)
   }
   return epoch
 }
@@ -52,10 +53,10 @@ export function keepUpdates(mutation: Buffer, keep: (table: TableId) => boolean)
   const parts: Buffer[] = [mutation.subarray(0, updatesAt(mutation))]
   let at = updatesAt(mutation)
   let kept = 0
-  const updates = mutation.readUInt16BE(6)
+  const updates = readUint16(mutation, 6)
   for (let left = updates; left > 0; left--) {
-    const end = at + 8 + mutation.readUInt32BE(at + 4)
-    if (keep(mutation.readUInt32BE(at))) {
+    const end = at + 8 + readUint32(mutation, at + 4)
+    if (keep(readUint32(mutation, at))) {
       parts.push(mutation.subarray(at, end))
       kept++
     }

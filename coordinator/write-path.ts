@@ -57,10 +57,10 @@ export class WritePath implements TraceHolder {
       return
     }
     const group = new GroupCompletion(count, completion)
-    for (let at = 0; at < mutations.length; ) {
-      const size = mutationSizeAt(mutations, at)
-      this.#writeOne(keyspace, mutations.subarray(at, at + size), consistency, writeType, group)
-      at += size
+    let at = 0
+    for (let left = count; left > 0; left--) {
+      this.#writeOne(keyspace, mutations.subarray(at), consistency, writeType, group)
+      at += mutationSizeAt(mutations, at)
     }
   }
 

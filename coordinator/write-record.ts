@@ -3,6 +3,7 @@ import { CONSISTENCY, type Consistency, type WriteType } from "../cql/errors.ts"
 import type { NodeId } from "../runtime/network.ts"
 import { Buffer } from "../runtime/pure.ts"
 import type { Completion } from "./coordinator.ts"
+import { mutationSizeAt } from "./mutation-tables.ts"
 import type { InFlight } from "./request-table.ts"
 import type { Trace } from "./trace.ts"
 
@@ -46,10 +47,12 @@ export class WriteRecord implements InFlight {
     this.#onExpire = onExpire
   }
 
-  keep(mutation: Buffer): void {
-    if (this.bytes.length < mutation.length) this.bytes = Buffer.allocUnsafeSlow(Math.max(mutation.length, this.bytes.length * 2))
-    mutation.copy(this.bytes)
-    this.size = mutation.length
+  /** Copies the mutation that `bytes` starts with. */
+  keep(bytes: Buffer): void {
+    const size = mutationSizeAt(bytes, 0)
+    if (this.bytes.length < size) this.bytes = Buffer.allocUnsafeSlow(Math.max(size, this.bytes.length * 2))
+    bytes.copy(this.bytes, 0, 0, size)
+    this.size = size
   }
 
   mutation(): Buffer {

@@ -13,6 +13,29 @@ export class CorruptionError extends Error {
 
 const SHORT = 32
 
+// As Buffer's own (`readInt32BE` and so on) without their checks of arguments, which cost as much as the rest of them: 10 ns
+// each, and a write passes fifty. REQUIRES: the bytes are there.
+export function readInt32(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
+}
+export function readUint32(bytes: Uint8Array, at: number): number {
+  return readInt32(bytes, at) >>> 0
+}
+export function readUint16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
+}
+/** Also of unsigned ones. */
+export function writeInt32(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 24
+  bytes[at + 1] = value >> 16
+  bytes[at + 2] = value >> 8
+  bytes[at + 3] = value
+}
+export function writeUint16(bytes: Uint8Array, at: number, value: number): void {
+  bytes[at] = value >> 8
+  bytes[at + 1] = value
+}
+
 export class ByteReader {
   readonly buffer: Buffer
   readonly end: number
@@ -32,13 +55,13 @@ export class ByteReader {
     return this.buffer[at] as number
   }
   uint16(what: string): number {
-    return this.buffer.readUInt16BE(this.#take(2, what))
+    return readUint16(this.buffer, this.#take(2, what))
   }
   uint32(what: string): number {
-    return this.buffer.readUInt32BE(this.#take(4, what))
+    return readUint32(this.buffer, this.#take(4, what))
   }
   int32(what: string): number {
-    return this.buffer.readInt32BE(this.#take(4, what))
+    return readInt32(this.buffer, this.#take(4, what))
   }
   /** A view of the next `size` bytes. */
   bytes(size: number, what: string): Buffer {
@@ -99,20 +122,20 @@ export class ByteWriter {
   }
   uint16(value: number): void {
     const at = this.grow(2)
-    this.buffer.writeUInt16BE(value, at)
+    writeUint16(this.buffer, at, value)
   }
   uint32(value: number): void {
     const at = this.grow(4)
-    this.buffer.writeUInt32BE(value, at)
+    writeInt32(this.buffer, at, value)
   }
   int32(value: number): void {
     const at = this.grow(4)
-    this.buffer.writeInt32BE(value, at)
+    writeInt32(this.buffer, at, value)
   }
   timestamp(high: number, low: number): void {
     const at = this.grow(8)
-    this.buffer.writeInt32BE(high, at)
-    this.buffer.writeUInt32BE(low, at + 4)
+    writeInt32(this.buffer, at, high)
+    writeInt32(this.buffer, at + 4, low)
   }
   bytes(value: Uint8Array): void {
     const at = this.grow(value.length)
@@ -128,7 +151,7 @@ export class ByteWriter {
     else for (let index = 0; index < size; index++) target[at + index] = source[from + index] as number
   }
   patchUint32(at: number, value: number): void {
-    this.buffer.writeUInt32BE(value, at)
+    writeInt32(this.buffer, at, value)
   }
 
   #enlarge(needed: number): void {

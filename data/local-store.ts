@@ -1,12 +1,16 @@
 // What the distributed half asks of one node's storage. `storage/` implements it; the coordinator, the views and the
 // simulator know only this.
 import type { Maybe } from "../runtime/pure.ts"
+import type { DirectRead, DirectSink } from "./direct-read.ts"
 import type { ReadCommand } from "./read-command.ts"
 import type { Deletion, RangeTombstone, Row } from "./row.ts"
 import type { TableId, TableSchema } from "./schema.ts"
 import type { Token, TokenRange } from "./topology.ts"
 
-/** A whole encoded mutation (mutation.ts). The store copies what it keeps; the caller may reuse the bytes after `apply` returned. */
+/**
+ * Starts with a whole encoded mutation (mutation.ts), which says its own size; what follows does not matter. The store copies what
+ * it keeps; the caller may reuse the bytes after `apply` returned.
+ */
 export type MutationBytes = Uint8Array
 
 /** Where a mutation comes from: for tracing and metrics; every source is applied alike. */
@@ -108,6 +112,8 @@ export interface LocalStore {
   hasUnwritten?(): boolean
   /** A promise only when the disk must be read. The sink may start another read, but must not write: rows would move under the walk. */
   read(command: ReadCommand, sink: RowSink): Maybe<void>
+  /** Hands the rows of a read that needs no merge to the sink at once. False: `read` has to do it, and what the sink got counts for nothing. */
+  readDirect?(read: DirectRead, sink: DirectSink): boolean
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor
   /** Calls `done` once the log is synced past `position`; while anyone waits the log syncs back to back, at least 2 ms apart. */
   onDurable(position: LogPosition, done: () => void): void

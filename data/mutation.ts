@@ -25,7 +25,7 @@
 // by whoever writes it.
 import type { Buffer } from "../runtime/pure.ts"
 import { assert } from "../runtime/pure.ts"
-import { type ByteReader, ByteWriter } from "./bytes.ts"
+import { type ByteReader, ByteWriter, readInt32, readUint16, readUint32, writeInt32, writeUint16 } from "./bytes.ts"
 import { murmur3Token, tokenHigh, tokenLow } from "./murmur3.ts"
 import type { Deletion, RangeTombstone, Row } from "./row.ts"
 import { FLAG, encodeRangeTombstone, encodeRow } from "./row-format.ts"
@@ -33,6 +33,7 @@ import type { TableId } from "./schema.ts"
 
 export const MUTATION_VERSION = 1
 const KEY_AT = 18
+const UPDATE_HEADER = 10
 /** Bytes up to which a loop copies faster than the call of a native copy (measured: 4 bytes 14 ns against 60, 34 bytes 62 against 69). */
 const SHORT = 24
 
@@ -66,20 +67,22 @@ export class MutationWriter {
     const buffer = out.buffer
     buffer[at + 4] = MUTATION_VERSION
     buffer[at + 5] = 0
-    buffer.writeInt32BE(tokenHigh, at + 8)
-    buffer.writeUInt32BE(tokenLow, at + 12)
-    buffer.writeUInt16BE(keySize, at + 16)
+    writeInt32(buffer, at + 8, tokenHigh)
+    writeInt32(buffer, at + 12, tokenLow)
+    writeUint16(buffer, at + 16, keySize)
     out.copy(source, from, to)
   }
 
   beginUpdate(table: TableId): void {
-    this.#updateAt = this.out.length
+    const out = this.out
+    const at = out.grow(UPDATE_HEADER)
+    this.#updateAt = at
     this.#itemsAt = 0
     this.#items = 0
-    this.out.uint32(table)
-    this.out.uint32(0)
-    this.out.uint8(0)
-    this.out.uint8(0)
+    const buffer = out.buffer
+    writeInt32(buffer, at, table)
+    buffer[at + 8] = 0
+    buffer[at + 9] = 0
   }
 
   /** REQUIRES: before the first item. */
@@ -119,19 +122,16 @@ export class MutationWriter {
 
   /** `columns` is encodeColumnsHeader's. */
   simpleHeader(timestampHigh: number, timestampLow: number, columns: Buffer): void {
-    const at = this.out.length
-    this.out.buffer.writeUInt16BE(at - this.#rowAt - 8, this.#rowAt + 6)
-    this.out.timestamp(timestampHigh, timestampLow)
-    this.out.bytes(columns)
+    const out = this.out
+    writeUint16(out.buffer, this.#rowAt + 6, out.length - this.#rowAt - 8)
+    out.timestamp(timestampHigh, timestampLow)
+    out.copy(columns, 0, columns.length)
   }
 
   value(source: Buffer, from: number, length: number): void {
     const at = this.out.grow(4 + length)
     const target = this.out.buffer
-    target[at] = length >>> 24
-    target[at + 1] = length >>> 16
-    target[at + 2] = length >>> 8
-    target[at + 3] = length
+    writeInt32(target, at, length)
     if (length > SHORT) source.copy(target, at + 4, from, from + length)
     else for (let index = 0; index < length; index++) target[at + 4 + index] = source[from + index] as number
   }
@@ -154,10 +154,15 @@ export class MutationWriter {
 
   /** Ends the mutation; the bytes are valid until the writer is written to or reset. */
   end(): Buffer {
+    this.finish()
+    return this.out.view(this.#start)
+  }
+
+  /** As `end`, without a view of the bytes: making one costs 0.1 us. */
+  finish(): void {
     const out = this.out
     out.patchUint32(this.#start, out.length - this.#start)
-    out.buffer.writeUInt16BE(this.#updates, this.#start + 6)
-    return out.view(this.#start)
+    writeUint16(out.buffer, this.#start + 6, this.#updates)
   }
 
   reset(): void {
@@ -174,14 +179,14 @@ export class MutationWriter {
 }
 
 export function mutationTokenHigh(mutation: Buffer): number {
-  return mutation.readInt32BE(8)
+  return readInt32(mutation, 8)
 }
 export function mutationTokenLow(mutation: Buffer): number {
-  return mutation.readUInt32BE(12)
+  return readUint32(mutation, 12)
 }
 /** A view. */
 export function mutationKey(mutation: Buffer): Buffer {
-  return mutation.subarray(KEY_AT, KEY_AT + mutation.readUInt16BE(16))
+  return mutation.subarray(KEY_AT, KEY_AT + readUint16(mutation, 16))
 }
 
 export interface MutationVisitor {

@@ -45,7 +45,7 @@
 // What is bad about it: a row of one cell has 20 bytes before its first value; the column ids are repeated in each row; a
 // general row must be walked to find one cell; clustering is limited to 65,535 bytes (Cassandra's limit too).
 import { Buffer, assert } from "../runtime/pure.ts"
-import { type ByteReader, ByteWriter } from "./bytes.ts"
+import { type ByteReader, ByteWriter, readUint16, readUint32 } from "./bytes.ts"
 import { CELL_KIND, type Cell, type CellKind, type ComplexDeletion, type RangeTombstone, type Row } from "./row.ts"
 
 export const FLAG = { static: 1, simple: 2, marker: 4, deletion: 8, range: 16 } as const
@@ -55,7 +55,7 @@ const HAS_PATH = 0x80
 
 /** REQUIRES: `at` is the start of an item. */
 export function itemSize(bytes: Buffer, at: number): number {
-  return bytes.readUInt32BE(at)
+  return readUint32(bytes, at)
 }
 export function itemFlags(bytes: Buffer, at: number): number {
   return bytes[at + 4] as number
@@ -65,7 +65,7 @@ export function clusteringStart(at: number): number {
   return at + HEADER_SIZE
 }
 export function clusteringEnd(bytes: Buffer, at: number): number {
-  return at + HEADER_SIZE + bytes.readUInt16BE(at + 6)
+  return at + HEADER_SIZE + readUint16(bytes, at + 6)
 }
 /** REQUIRES: a SIMPLE row. Where its timestamp, its columns header (u16 count, ids) and its values start. */
 export function simpleTimestampAt(bytes: Buffer, at: number): number {
@@ -76,7 +76,7 @@ export function simpleColumnsAt(bytes: Buffer, at: number): number {
 }
 export function simpleValuesAt(bytes: Buffer, at: number): number {
   const columns = simpleColumnsAt(bytes, at)
-  return columns + 2 + 2 * bytes.readUInt16BE(columns)
+  return columns + 2 + 2 * readUint16(bytes, columns)
 }
 
 /** The columns header of a simple row: u16 count, then the ids. Prepared once per statement. REQUIRES: ids ascend. */

@@ -1,6 +1,6 @@
 // A mutation's bytes on their way into memtables, read in place: the hot path of writes. The layout is data/mutation.ts's.
 import type { Buffer } from "../runtime/pure.ts"
-import { ByteReader } from "../data/bytes.ts"
+import { ByteReader, readInt32, readUint16, readUint32 } from "../data/bytes.ts"
 import type { LogPosition } from "../data/local-store.ts"
 import { MUTATION_VERSION } from "../data/mutation.ts"
 import { FLAG } from "../data/row-format.ts"
@@ -17,11 +17,11 @@ const DELETION_BYTES = 12
 const ITEM_HEADER_BYTES = 8
 
 export function keyEnd(bytes: Buffer, at: number): number {
-  return at + MUTATION_KEY_AT + bytes.readUInt16BE(at + 16)
+  return at + MUTATION_KEY_AT + readUint16(bytes, at + 16)
 }
 /** Start of the update behind the one at `update`. */
 export function updateEnd(bytes: Buffer, update: number): number {
-  return update + 8 + bytes.readUInt32BE(update + 4)
+  return update + 8 + readUint32(bytes, update + 4)
 }
 export function hasPartitionDeletion(bytes: Buffer, update: number): boolean {
   return ((bytes[update + 8] as number) & 1) !== 0
@@ -38,14 +38,14 @@ export function itemsAt(bytes: Buffer, update: number): number {
 export function checkMutation(bytes: Buffer, at: number, tables: ReadonlyMap<TableId, TableStore>): boolean {
   const limit = bytes.length
   if (at + MUTATION_KEY_AT > limit || keyEnd(bytes, at) > limit) new ByteReader(bytes, at).fail("a mutation header")
-  const end = at + bytes.readUInt32BE(at)
+  const end = at + readUint32(bytes, at)
   if (bytes[at + 4] !== MUTATION_VERSION || end > limit) new ByteReader(bytes, at).fail(`a whole mutation of version ${MUTATION_VERSION}`)
   let hasViews = false
   let update = keyEnd(bytes, at)
-  for (let left = bytes.readUInt16BE(at + MUTATION_UPDATES_AT); left > 0; left--) {
+  for (let left = readUint16(bytes, at + MUTATION_UPDATES_AT); left > 0; left--) {
     if (update + UPDATE_HEADER_BYTES + 4 > end || updateEnd(bytes, update) > end) new ByteReader(bytes, update).fail("an update within its mutation")
-    const table = tables.get(bytes.readUInt32BE(update))
-    if (table === undefined) throw new UnknownTableError(bytes.readUInt32BE(update), "a mutation")
+    const table = tables.get(readUint32(bytes, update))
+    if (table === undefined) throw new UnknownTableError(readUint32(bytes, update), "a mutation")
     if (table.schema.views.length > 0) hasViews = true
     checkItems(bytes, itemsAt(bytes, update), updateEnd(bytes, update))
     update = updateEnd(bytes, update)
@@ -57,8 +57,8 @@ export function checkMutation(bytes: Buffer, at: number, tables: ReadonlyMap<Tab
 /** For replay: throws UnknownTableError for a table that is neither there nor dropped. */
 export function checkTablesKnown(bytes: Buffer, at: number, isKnown: (table: TableId) => boolean, where: string): void {
   let update = keyEnd(bytes, at)
-  for (let left = bytes.readUInt16BE(at + MUTATION_UPDATES_AT); left > 0; left--) {
-    const table = bytes.readUInt32BE(update)
+  for (let left = readUint16(bytes, at + MUTATION_UPDATES_AT); left > 0; left--) {
+    const table = readUint32(bytes, update)
     if (!isKnown(table)) throw new UnknownTableError(table, where)
     update = updateEnd(bytes, update)
   }
@@ -67,10 +67,10 @@ export function checkTablesKnown(bytes: Buffer, at: number, isKnown: (table: Tab
 function checkItems(bytes: Buffer, at: number, end: number): void {
   if (at + 4 > end) new ByteReader(bytes, at).fail("the number of items")
   let item = at + 4
-  for (let left = bytes.readUInt32BE(at); left > 0; left--) {
+  for (let left = readUint32(bytes, at); left > 0; left--) {
     if (item + ITEM_HEADER_BYTES > end) new ByteReader(bytes, item).fail("an item")
-    const size = bytes.readUInt32BE(item)
-    if (size > end - item || ITEM_HEADER_BYTES + bytes.readUInt16BE(item + 6) > size) new ByteReader(bytes, item).fail("an item within its update")
+    const size = readUint32(bytes, item)
+    if (size > end - item || ITEM_HEADER_BYTES + readUint16(bytes, item + 6) > size) new ByteReader(bytes, item).fail("an item within its update")
     item += size
   }
   if (item !== end) new ByteReader(bytes, item).fail("the end of the update")
@@ -82,8 +82,8 @@ function checkItems(bytes: Buffer, at: number, end: number): void {
  */
 export function applyMutation(bytes: Buffer, at: number, tables: ReadonlyMap<TableId, TableStore>, position: LogPosition, replayed: boolean): void {
   let update = keyEnd(bytes, at)
-  for (let left = bytes.readUInt16BE(at + MUTATION_UPDATES_AT); left > 0; left--) {
-    const table = tables.get(bytes.readUInt32BE(update))
+  for (let left = readUint16(bytes, at + MUTATION_UPDATES_AT); left > 0; left--) {
+    const table = tables.get(readUint32(bytes, update))
     if (table !== undefined && !(replayed && isBefore(position, table.replayFrom))) applyUpdate(bytes, at, update, table, position)
     update = updateEnd(bytes, update)
   }
@@ -93,20 +93,20 @@ function applyUpdate(bytes: Buffer, mutation: number, update: number, table: Tab
   const memtable = table.active
   if (position.segment < memtable.firstSegment) memtable.firstSegment = position.segment
   const partition = memtable.findOrCreate(
-    bytes.readInt32BE(mutation + MUTATION_TOKEN_AT), bytes.readUInt32BE(mutation + MUTATION_TOKEN_AT + 4),
+    readInt32(bytes, mutation + MUTATION_TOKEN_AT), readUint32(bytes, mutation + MUTATION_TOKEN_AT + 4),
     bytes, mutation + MUTATION_KEY_AT, keyEnd(bytes, mutation),
   )
   if (hasPartitionDeletion(bytes, update)) {
     const from = update + UPDATE_HEADER_BYTES
     memtable.putPartitionDeletion(partition, {
-      timestampHigh: bytes.readInt32BE(from), timestampLow: bytes.readUInt32BE(from + 4), localDeletionTime: bytes.readUInt32BE(from + 8),
+      timestampHigh: readInt32(bytes, from), timestampLow: readUint32(bytes, from + 4), localDeletionTime: readUint32(bytes, from + 8),
     })
   }
   const items = itemsAt(bytes, update)
   let item = items + 4
-  for (let left = bytes.readUInt32BE(items); left > 0; left--) {
+  for (let left = readUint32(bytes, items); left > 0; left--) {
     if (((bytes[item + 4] as number) & FLAG.range) === 0) memtable.putRow(partition, bytes, item)
     else memtable.putRangeTombstone(partition, bytes, item)
-    item += bytes.readUInt32BE(item)
+    item += readUint32(bytes, item)
   }
 }

@@ -1,7 +1,7 @@
 // Fragments of one row, and the row they make: bytes in, bytes out. The table's kind chooses how rows are merged: rows of
 // a view are entries and merge as such, everything else by reconciliation.
 import type { Buffer } from "../runtime/pure.ts"
-import { ByteReader, type ByteWriter } from "../data/bytes.ts"
+import { ByteReader, type ByteWriter, readInt32, readUint16, readUint32 } from "../data/bytes.ts"
 import { partitionKeyValues } from "../data/partition-key.ts"
 import { mergeRows } from "../data/reconcile.ts"
 import type { Deletion, Row } from "../data/row.ts"
@@ -52,8 +52,8 @@ export function mergeToBytes(table: TableSchema, fragments: Fragments, covering:
 
 /** Negative, 0, positive: the timestamp at `at` against the given one. */
 export function compareTimestampAt(bytes: Buffer, at: number, high: number, low: number): number {
-  const atHigh = bytes.readInt32BE(at)
-  return atHigh !== high ? atHigh - high : bytes.readUInt32BE(at + 4) - low
+  const atHigh = readInt32(bytes, at)
+  return atHigh !== high ? atHigh - high : readUint32(bytes, at + 4) - low
 }
 
 /**
@@ -67,10 +67,10 @@ export function replacesWholly(newer: Buffer, newerAt: number, older: Buffer, ol
   if ((olderFlags & FLAG.marker) !== 0 && (newerFlags & FLAG.marker) === 0) return false
   const newerStamp = simpleTimestampAt(newer, newerAt)
   const olderStamp = simpleTimestampAt(older, olderAt)
-  if (compareTimestampAt(newer, newerStamp, older.readInt32BE(olderStamp), older.readUInt32BE(olderStamp + 4)) <= 0) return false
+  if (compareTimestampAt(newer, newerStamp, readInt32(older, olderStamp), readUint32(older, olderStamp + 4)) <= 0) return false
   const newerColumns = simpleColumnsAt(newer, newerAt)
   const olderColumns = simpleColumnsAt(older, olderAt)
-  const size = 2 + 2 * newer.readUInt16BE(newerColumns)
+  const size = 2 + 2 * readUint16(newer, newerColumns)
   for (let index = 0; index < size; index++) if (newer[newerColumns + index] !== older[olderColumns + index]) return false
   return true
 }
@@ -82,9 +82,9 @@ export function mayShadowItself(bytes: Buffer, at: number): boolean {
   let to = clusteringEnd(bytes, at)
   if ((flags & FLAG.marker) !== 0) to += 16
   if ((flags & FLAG.deletion) !== 0) to += 12
-  const complexDeletions = bytes.readUInt16BE(to)
-  if ((flags & FLAG.deletion) === 0 && complexDeletions === 0) return (flags & FLAG.marker) === 0 && bytes.readUInt32BE(to + 2) === 0
-  return complexDeletions > 0 || (flags & FLAG.marker) !== 0 || bytes.readUInt32BE(to + 2) > 0
+  const complexDeletions = readUint16(bytes, to)
+  if ((flags & FLAG.deletion) === 0 && complexDeletions === 0) return (flags & FLAG.marker) === 0 && readUint32(bytes, to + 2) === 0
+  return complexDeletions > 0 || (flags & FLAG.marker) !== 0 || readUint32(bytes, to + 2) > 0
 }
 
 /** Whether the row has a live marker or a live cell at `nowSeconds`. Reads the bytes in place. */
@@ -94,13 +94,13 @@ export function isLiveRow(bytes: Buffer, at: number, nowSeconds: number): boolea
   if ((flags & FLAG.simple) !== 0) return true
   let to = clusteringEnd(bytes, at)
   if ((flags & FLAG.marker) !== 0) {
-    const expiresAt = bytes.readUInt32BE(to + 12)
+    const expiresAt = readUint32(bytes, to + 12)
     if (expiresAt === 0 || expiresAt > nowSeconds) return true
     to += 16
   }
   if ((flags & FLAG.deletion) !== 0) to += 12
-  to += 2 + 14 * bytes.readUInt16BE(to)
-  const cells = bytes.readUInt32BE(to)
+  to += 2 + 14 * readUint16(bytes, to)
+  const cells = readUint32(bytes, to)
   to += 4
   for (let left = cells; left > 0; left--) {
     const kindByte = bytes[to + 2] as number
@@ -108,12 +108,12 @@ export function isLiveRow(bytes: Buffer, at: number, nowSeconds: number): boolea
     to += 11
     if (kind === CELL_KIND.plain) return true
     if (kind === CELL_KIND.expiring) {
-      if (bytes.readUInt32BE(to + 4) > nowSeconds) return true
+      if (readUint32(bytes, to + 4) > nowSeconds) return true
       to += 8
     } else {
       to += 4
     }
-    if ((kindByte & 0x80) !== 0) to += 2 + bytes.readUInt16BE(to)
+    if ((kindByte & 0x80) !== 0) to += 2 + readUint16(bytes, to)
   }
   return false
 }
@@ -124,7 +124,7 @@ export function isLiveEntry(view: TableSchema, key: Uint8Array, bytes: Buffer, a
     // All its cells are plain: the witness alone decides, because it stands only where context and key match.
     const columns = simpleColumnsAt(bytes, at)
     const { witness } = view.view as ViewDescriptor
-    for (let left = bytes.readUInt16BE(columns); left > 0; left--) if (bytes.readUInt16BE(columns + 2 * left) === witness) return true
+    for (let left = readUint16(bytes, columns); left > 0; left--) if (readUint16(bytes, columns + 2 * left) === witness) return true
     return false
   }
   const row = decodeRow(new ByteReader(bytes, at))

@@ -11,10 +11,10 @@ import { viewShape } from "../../data/view-shape.ts"
 import { Buffer } from "../../runtime/pure.ts"
 
 const NO_VALUE = Buffer.alloc(0)
-/** A mutation with everything of which a longer key can be made is longer than this. */
-const SUSPECT_BYTES = MAX_KEY_SIZE - 256
+/** A mutation with everything of which a longer key can be made is longer than this; shorter ones need no check. */
+export const SUSPECT_BYTES = MAX_KEY_SIZE - 256
 
-/** Throws InvalidRequestError. Costs nothing for mutations of usual size. */
+/** Throws InvalidRequestError. `mutations`: `count` of them, one behind the other. */
 export function checkViewKeys(mutations: Buffer, count: number, schema: Pick<Schema, "tableById">): void {
   if (mutations.length < SUSPECT_BYTES) return
   const reader = new ByteReader(mutations)

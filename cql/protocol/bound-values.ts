@@ -1,9 +1,9 @@
 // The values of a request, found but not copied: offsets and lengths into the bytes the client sent. One of these
 // serves request after request; its arrays grow to the largest seen.
 import { Buffer } from "../../runtime/pure.ts"
+import { readInt32 } from "../../data/bytes.ts"
 import { ProtocolError } from "../errors.ts"
 import type { BoundValues } from "../request.ts"
-import { readInt32 } from "./frame.ts"
 import { type BodyReader, notEnoughBytes } from "./primitives.ts"
 import { hasUnsetValues } from "./version.ts"
 

@@ -1,6 +1,6 @@
 // EXECUTE: <id>[<result_metadata_id>]<query_parameters>. Both ids are [short bytes], the second only in v5.
 import type { Buffer } from "../../runtime/pure.ts"
-import { readInt32 } from "./frame.ts"
+import { readInt32 } from "../../data/bytes.ts"
 import type { BodyReader } from "./primitives.ts"
 import type { PooledQueryOptions } from "./query-options.ts"
 import { hasResultMetadataId } from "./version.ts"

@@ -12,7 +12,7 @@
 // without copying it. What is bad about the format: the length stands behind fields whose meaning depends on the
 // version, so that an unknown version cannot be skipped: its connection ends.
 import type { Buffer } from "../../runtime/pure.ts"
-import type { ByteWriter } from "../../data/bytes.ts"
+import { type ByteWriter, readInt32, writeInt32 } from "../../data/bytes.ts"
 import { ProtocolError } from "../errors.ts"
 import { hasShortHeader, isSupportedVersion, NEWEST_VERSION, unsupportedVersionMessage } from "./version.ts"
 
@@ -85,16 +85,4 @@ export function endFrame(out: ByteWriter, start: number): void {
   const buffer = out.buffer
   const headerSize = hasShortHeader((buffer[start] as number) & 0x7f) ? FRAME_HEADER_SIZE - 1 : FRAME_HEADER_SIZE
   writeInt32(buffer, start + headerSize - 4, out.length - start - headerSize)
-}
-
-/** As `Buffer.readInt32BE`, without its checks of arguments: for the few places that every request passes. */
-export function readInt32(bytes: Buffer, at: number): number {
-  return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
-}
-/** As `Buffer.writeInt32BE`. REQUIRES: there is room. */
-export function writeInt32(bytes: Buffer, at: number, value: number): void {
-  bytes[at] = value >> 24
-  bytes[at + 1] = value >> 16
-  bytes[at + 2] = value >> 8
-  bytes[at + 3] = value
 }

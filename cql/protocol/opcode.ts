@@ -11,10 +11,11 @@ const NAMES = [
   "ERROR", "STARTUP", "READY", "AUTHENTICATE", "CREDENTIALS", "OPTIONS", "SUPPORTED", "QUERY", "RESULT", "PREPARE", "EXECUTE",
   "REGISTER", "EVENT", "BATCH", "AUTH_CHALLENGE", "AUTH_RESPONSE", "AUTH_SUCCESS",
 ]
-const FROM_CLIENTS: readonly number[] = [
+/** One bit per opcode. */
+const FROM_CLIENTS = [
   OPCODE.startup, OPCODE.credentials, OPCODE.options, OPCODE.query, OPCODE.prepare, OPCODE.execute, OPCODE.register, OPCODE.batch,
   OPCODE.authResponse,
-]
+].reduce((bits, opcode) => bits | (1 << opcode), 0)
 
 export function isOpcode(opcode: number): opcode is Opcode {
   return opcode < NAMES.length
@@ -23,5 +24,5 @@ export function opcodeName(opcode: Opcode): string {
   return NAMES[opcode] as string
 }
 export function isRequestOpcode(opcode: Opcode): boolean {
-  return FROM_CLIENTS.includes(opcode)
+  return ((FROM_CLIENTS >>> opcode) & 1) !== 0
 }

@@ -3,9 +3,8 @@
 // read from the socket; it is bounds-checked against its body, because more frames follow behind. It is one object per
 // server, set to one body after the other, so that reading a request allocates nothing.
 import { assert, Buffer } from "../../runtime/pure.ts"
-import type { ByteWriter } from "../../data/bytes.ts"
+import { type ByteWriter, readInt32 } from "../../data/bytes.ts"
 import { ProtocolError } from "../errors.ts"
-import { readInt32 } from "./frame.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 const MAX_STRING_BYTES = 0xffff

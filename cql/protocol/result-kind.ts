@@ -1,6 +1,5 @@
 // A RESULT begins with an [int] that says what follows (section 4.2.5).
-import type { ByteWriter } from "../../data/bytes.ts"
-import { writeInt32 } from "./frame.ts"
+import { type ByteWriter, writeInt32 } from "../../data/bytes.ts"
 import { writeString } from "./primitives.ts"
 
 export const RESULT_KIND = { void: 1, rows: 2, setKeyspace: 3, prepared: 4, schemaChange: 5 } as const

@@ -6,9 +6,8 @@
 // The column part is encoded once for each result metadata and protocol version and then copied; rows arrive as bytes.
 // NO_METADATA goes out only when the client asked with SKIP_METADATA: there are drivers that cannot read it otherwise.
 import { Buffer } from "../../runtime/pure.ts"
-import { ByteWriter } from "../../data/bytes.ts"
+import { ByteWriter, writeInt32 } from "../../data/bytes.ts"
 import type { ColumnSpecification, ResultMetadata } from "../metadata.ts"
-import { writeInt32 } from "./frame.ts"
 import { writeBytes, writeShortBytes, writeString } from "./primitives.ts"
 import { RESULT_KIND } from "./result-kind.ts"
 import { writeTypeOption } from "./type-option.ts"

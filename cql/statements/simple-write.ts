@@ -110,7 +110,7 @@ export class SimpleWrite {
       writeColumns(writer, this.#regulars, values, context)
     }
     writer.endUpdate()
-    writer.end()
+    writer.finish()
     return 1
   }
 

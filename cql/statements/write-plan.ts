@@ -124,7 +124,7 @@ export class ModificationPlan implements WritePlan {
       context.writer.beginUpdate(table.id)
       content(context)
       context.writer.endUpdate()
-      context.writer.end()
+      context.writer.finish()
       count++
     })
     return count
