@@ -58,17 +58,22 @@ export class MutationWriter {
 
   /** Starts a mutation for the key `source[from, to)`, which is copied. */
   begin(source: Buffer, from: number, to: number): void {
+    murmur3Token(source, from, to - from)
+    this.beginWithToken(source, from, to, tokenHigh, tokenLow)
+  }
+
+  /** As `begin`, for a key whose token is known. */
+  beginWithToken(source: Buffer, from: number, to: number, high: number, low: number): void {
     const out = this.out
     this.#start = out.length
     this.#updates = 0
     const keySize = to - from
     const at = out.grow(KEY_AT)
-    murmur3Token(source, from, keySize)
     const buffer = out.buffer
     buffer[at + 4] = MUTATION_VERSION
     buffer[at + 5] = 0
-    writeInt32(buffer, at + 8, tokenHigh)
-    writeInt32(buffer, at + 12, tokenLow)
+    writeInt32(buffer, at + 8, high)
+    writeInt32(buffer, at + 12, low)
     writeUint16(buffer, at + 16, keySize)
     out.copy(source, from, to)
   }
@@ -101,6 +106,12 @@ export class MutationWriter {
   rangeTombstone(tombstone: RangeTombstone): void {
     this.#countItem()
     encodeRangeTombstone(tombstone, this.out)
+  }
+
+  /** Counts an item that the caller appends to `out` itself, and returns where it starts. */
+  beginItem(): number {
+    this.#countItem()
+    return this.out.length
   }
 
   /** Copies an item that is already encoded. */
