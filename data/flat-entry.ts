@@ -7,9 +7,8 @@
 // A key of such a view is the base row's primary key in another order, and the value of one cell. So keys are compared by
 // that cell's value alone, and are named by a FlatRow and the index of its cell.
 import { Buffer } from "../runtime/pure.ts"
-import type { ByteWriter } from "./bytes.ts"
-import { CorruptionError } from "./bytes.ts"
-import { FlatRow, compareStamps, compareValues } from "./flat-row.ts"
+import { type ByteWriter, CorruptionError } from "./bytes.ts"
+import { FlatRow, HEADER_BYTES, compareStamps, compareValues } from "./flat-row.ts"
 import type { MutationWriter } from "./mutation.ts"
 import { murmur3Token } from "./murmur3.ts"
 import { MAX_KEY_SIZE } from "./partition-key.ts"
@@ -197,6 +196,7 @@ export class FlatEntryWriter {
     writer.beginWithToken(this.#keyBytes, this.#keyStart, this.#keyEnd, tokenHigh, tokenLow)
     writer.beginUpdate(view.view.id)
     const at = writer.beginItem()
+    writer.out.grow(HEADER_BYTES)
     for (let index = view.partitionParts; index < view.parts.length; index++) writeValue(writer.out, view.parts[index] as number, parts, row, cell)
     this.#project(view, row, cell, merged)
     this.#entry.writeBehindClustering(writer.out, at)

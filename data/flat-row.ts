@@ -12,8 +12,9 @@ import { CELL_KIND } from "./row.ts"
 import { FLAG } from "./row-format.ts"
 
 const NO_BYTES = Buffer.alloc(0)
+/** In front of an item's clustering; `writeBehindClustering` fills it. */
+export const HEADER_BYTES = 8
 const FIRST_CAPACITY = 16
-const HEADER_BYTES = 8
 const CELL_HEADER_BYTES = 11
 /** Below this a loop is cheaper than a native copy. */
 const SHORT = 32
@@ -166,7 +167,7 @@ export class FlatRow {
     return this.hasDeletion && compareStamps(this.highs[index] as number, this.lows[index] as number, this.deletionHigh, this.deletionLow) <= 0
   }
 
-  /** The row's own deletion for what is written over it: `a` merged with `b`, less what the stronger deletion of the two removes. */
+  /** Becomes `a` merged with `b`, less what the stronger deletion of the two removes: mergeRows. REQUIRES: equal clusterings. */
   merge(a: FlatRow, b: FlatRow): void {
     this.clear(a.clusteringIn, a.clusteringStart, a.clusteringEnd)
     if (a.hasDeletion && (!b.hasDeletion || compareDeletionsOf(a, b) >= 0)) this.setDeletion(a.deletionHigh, a.deletionLow, a.deletionTime)
@@ -189,7 +190,7 @@ export class FlatRow {
     }
   }
 
-  /** The row without what its own deletion removes. */
+  /** Becomes the row without what its own deletion removes. */
   normalise(row: FlatRow): void {
     this.clear(row.clusteringIn, row.clusteringStart, row.clusteringEnd)
     if (row.hasDeletion) this.setDeletion(row.deletionHigh, row.deletionLow, row.deletionTime)
@@ -264,7 +265,7 @@ export class FlatRow {
     return true
   }
 
-  /** Appends the row as an item of the row format, with the clustering that the caller writes: see `endItem`. */
+  /** Appends the row as an item of the row format. */
   write(out: ByteWriter): void {
     const at = out.length
     out.grow(HEADER_BYTES)
@@ -272,7 +273,7 @@ export class FlatRow {
     this.writeBehindClustering(out, at)
   }
 
-  /** Ends an item that starts at `at`: room for its header and its clustering stand there already. */
+  /** Ends the item that starts at `at`: HEADER_BYTES of room and its clustering are there already. */
   writeBehindClustering(out: ByteWriter, at: number): void {
     const clusteringSize = out.length - at - HEADER_BYTES
     const isSimple = this.isSimple
