@@ -2,7 +2,8 @@
 import { assert, md5 } from "../runtime/pure.ts"
 import { canonicalJson } from "./canonical-json.ts"
 import { clusteringComparator } from "./comparator.ts"
-import type { ColumnSchema, KeyspaceDescriptor, KeyspaceSchema, Schema, SchemaDescriptor, TableDescriptor, TableId, TableSchema, TypeDescriptor } from "./schema.ts"
+import { indexAnalyzer, indexTableDescriptor, indexTermType, isStorageAttached } from "./index-table.ts"
+import type { ColumnSchema, IndexDescriptor, IndexSchema, KeyspaceDescriptor, KeyspaceSchema, Schema, SchemaDescriptor, TableDescriptor, TableId, TableSchema, TypeDescriptor } from "./schema.ts"
 import { formatUuid } from "./types/uuids.ts"
 
 /** As resolved; `views` of a base table are its views' resolved forms. `virtual`: a table without storage. */
@@ -28,7 +29,7 @@ export function resolveTable(descriptor: TableDescriptor, views: readonly TableS
     id: descriptor.id,
     keyspace: descriptor.keyspace,
     name: descriptor.name,
-    kind: descriptor.view !== null ? "view" : virtual ? "virtual" : "table",
+    kind: descriptor.view !== null ? "view" : descriptor.indexOf !== undefined ? "index" : virtual ? "virtual" : "table",
     partitionKey,
     clustering,
     statics,
@@ -39,8 +40,23 @@ export function resolveTable(descriptor: TableDescriptor, views: readonly TableS
     columnById,
     view: descriptor.view,
     views: views.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    indexes: (descriptor.indexes ?? []).map((index) => resolveIndex(descriptor, index)),
     options: descriptor.options,
     compareClustering: clusteringComparator(clustering),
+  }
+}
+
+function resolveIndex(base: TableDescriptor, descriptor: IndexDescriptor): IndexSchema {
+  const column = base.columns.find(({ id }) => id === descriptor.column)
+  assert(column !== undefined, `index ${descriptor.name} has its column`)
+  return {
+    descriptor,
+    name: descriptor.name,
+    column,
+    termType: indexTermType(column, descriptor.part),
+    table: resolveTable(indexTableDescriptor(base, descriptor)),
+    isStorageAttached: isStorageAttached(descriptor),
+    analyzer: indexAnalyzer(descriptor),
   }
 }
 
@@ -57,6 +73,8 @@ export function resolveKeyspace(descriptor: KeyspaceDescriptor, virtual = false)
     replication: descriptor.replication,
     tables: new Map(all.map((table) => [table.name, table])),
     types: new Map(descriptor.types.map((type): [string, TypeDescriptor] => [type.name, type])),
+    functions: descriptor.functions ?? [],
+    aggregates: descriptor.aggregates ?? [],
     virtual,
   }
 }
@@ -74,6 +92,10 @@ export function resolveSchema(descriptor: SchemaDescriptor, system: readonly Key
     for (const table of keyspace.tables.values()) {
       assert(!byId.has(table.id), `table id ${table.id} is used once`)
       byId.set(table.id, table)
+      for (const { table: entries } of table.indexes) {
+        assert(!byId.has(entries.id), `table id ${entries.id} is used once`)
+        byId.set(entries.id, entries)
+      }
     }
   }
   return {

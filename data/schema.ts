@@ -77,6 +77,20 @@ export interface ViewFilter {
   readonly value: string
 }
 
+/** What of a column an index holds: its value, or parts of a collection. */
+export type IndexPart = "simple" | "keys" | "values" | "entries" | "full"
+
+export interface IndexDescriptor {
+  /** Of the hidden table that holds its entries (index-table.ts); from the same numbers as tables. */
+  readonly id: TableId
+  readonly name: string
+  readonly kind: "COMPOSITES" | "CUSTOM"
+  readonly column: ColumnId
+  readonly part: IndexPart
+  /** As given to CREATE INDEX, and `class_name` of CUSTOM ones. */
+  readonly options: Readonly<Record<string, string>>
+}
+
 export interface TableDescriptor {
   readonly id: TableId
   /** The id drivers see in system_schema.tables. */
@@ -89,6 +103,10 @@ export interface TableDescriptor {
   readonly options: TableOptions
   /** Non-null: this table is a materialized view. */
   readonly view: ViewDescriptor | null
+  /** Its secondary indexes, by name; none when missing. */
+  readonly indexes?: readonly IndexDescriptor[]
+  /** Set on the hidden table of an index: the table that is indexed. */
+  readonly indexOf?: TableId
   /** Epoch of the last change of this table. */
   readonly epoch: Epoch
   /** Rises with every TRUNCATE (of the base, for a view). */
@@ -108,6 +126,31 @@ export interface TypeDescriptor {
   readonly fields: readonly { readonly name: string; readonly type: CqlType }[]
 }
 
+/** A user-defined function. Several may have one name; the types of the arguments tell them apart. */
+export interface FunctionDescriptor {
+  readonly name: string
+  readonly argumentNames: readonly string[]
+  readonly argumentTypes: readonly CqlType[]
+  readonly returnType: CqlType
+  /** False: the function is null as soon as one argument is. */
+  readonly calledOnNullInput: boolean
+  readonly language: string
+  readonly body: string
+}
+
+/** A user-defined aggregate. Its functions are of the same keyspace. */
+export interface AggregateDescriptor {
+  readonly name: string
+  readonly argumentTypes: readonly CqlType[]
+  readonly returnType: CqlType
+  /** Called with the state and the arguments; gives the next state. */
+  readonly stateFunction: string
+  readonly stateType: CqlType
+  readonly finalFunction: string | null
+  /** The first state: serialised bytes in base64; null: null. */
+  readonly initialCondition: string | null
+}
+
 export interface KeyspaceDescriptor {
   readonly name: string
   readonly durableWrites: boolean
@@ -115,6 +158,9 @@ export interface KeyspaceDescriptor {
   readonly replication: Readonly<Record<string, string>>
   readonly tables: readonly TableDescriptor[]
   readonly types: readonly TypeDescriptor[]
+  /** Absent: none, which keeps the digest of schemas that never had any. Sorted by name, then by the types of the arguments. */
+  readonly functions?: readonly FunctionDescriptor[]
+  readonly aggregates?: readonly AggregateDescriptor[]
 }
 
 /** The whole user schema as the metadata log keeps it. System keyspaces are not in it: every release knows its own. */
@@ -127,13 +173,29 @@ export interface SchemaDescriptor {
 /** A resolved column. */
 export type ColumnSchema = ColumnDescriptor
 
+/** A resolved index. */
+export interface IndexSchema {
+  readonly descriptor: IndexDescriptor
+  readonly name: string
+  /** Of the table that is indexed. */
+  readonly column: ColumnSchema
+  /** Of what is looked for: the column's type, or that of elements, keys or (key, value) pairs. */
+  readonly termType: CqlType
+  /** The hidden table of its entries. */
+  readonly table: TableSchema
+  /** Of class StorageAttachedIndex: allows more queries than the others. */
+  readonly isStorageAttached: boolean
+  /** What is done to a text before it is compared; null: nothing. */
+  readonly analyzer: { readonly caseSensitive: boolean; readonly normalize: boolean; readonly ascii: boolean } | null
+}
+
 /** A resolved table or view. */
 export interface TableSchema {
   readonly descriptor: TableDescriptor
   readonly id: TableId
   readonly keyspace: string
   readonly name: string
-  readonly kind: "table" | "view" | "virtual"
+  readonly kind: "table" | "view" | "virtual" | "index"
   readonly partitionKey: readonly ColumnSchema[]
   readonly clustering: readonly ColumnSchema[]
   /** By name. */
@@ -149,6 +211,8 @@ export interface TableSchema {
   readonly view: ViewDescriptor | null
   /** The views of this table, by name. */
   readonly views: readonly TableSchema[]
+  /** By name. */
+  readonly indexes: readonly IndexSchema[]
   readonly options: TableOptions
   /** Orders two encoded clusterings of this table (see row-format.ts). Compares the components both have; a shorter prefix equals. */
   compareClustering(a: Uint8Array, aFrom: number, aTo: number, b: Uint8Array, bFrom: number, bTo: number): number
@@ -161,6 +225,8 @@ export interface KeyspaceSchema {
   /** Tables and views by name. */
   readonly tables: ReadonlyMap<string, TableSchema>
   readonly types: ReadonlyMap<string, TypeDescriptor>
+  readonly functions: readonly FunctionDescriptor[]
+  readonly aggregates: readonly AggregateDescriptor[]
   /** Virtual keyspaces hold no data: system_views, system_virtual_schema. */
   readonly virtual: boolean
 }
