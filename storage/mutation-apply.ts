@@ -7,29 +7,11 @@ import { FLAG } from "../data/row-format.ts"
 import type { TableId } from "../data/schema.ts"
 import { isBefore } from "./commit-log.ts"
 import { UnknownTableError } from "./errors.ts"
+import { applyIndexEntries } from "./indexes/index-entries.ts"
+import {
+  ITEM_HEADER_BYTES, MUTATION_KEY_AT, MUTATION_TOKEN_AT, MUTATION_UPDATES_AT, UPDATE_HEADER_BYTES, hasPartitionDeletion, itemsAt, keyEnd, updateEnd,
+} from "./mutation-layout.ts"
 import type { TableStore } from "./table-store.ts"
-
-export const MUTATION_UPDATES_AT = 6
-export const MUTATION_TOKEN_AT = 8
-export const MUTATION_KEY_AT = 18
-const UPDATE_HEADER_BYTES = 10
-const DELETION_BYTES = 12
-const ITEM_HEADER_BYTES = 8
-
-export function keyEnd(bytes: Buffer, at: number): number {
-  return at + MUTATION_KEY_AT + readUint16(bytes, at + 16)
-}
-/** Start of the update behind the one at `update`. */
-export function updateEnd(bytes: Buffer, update: number): number {
-  return update + 8 + readUint32(bytes, update + 4)
-}
-export function hasPartitionDeletion(bytes: Buffer, update: number): boolean {
-  return ((bytes[update + 8] as number) & 1) !== 0
-}
-/** Where the u32 count of items stands; the items follow. */
-export function itemsAt(bytes: Buffer, update: number): number {
-  return update + UPDATE_HEADER_BYTES + (hasPartitionDeletion(bytes, update) ? DELETION_BYTES : 0)
-}
 
 /**
  * Checks that the mutation at `at` is whole and that its tables are known, before anything of it is kept. Returns whether
@@ -84,7 +66,11 @@ export function applyMutation(bytes: Buffer, at: number, tables: ReadonlyMap<Tab
   let update = keyEnd(bytes, at)
   for (let left = readUint16(bytes, at + MUTATION_UPDATES_AT); left > 0; left--) {
     const table = tables.get(readUint32(bytes, update))
-    if (table !== undefined && !(replayed && isBefore(position, table.replayFrom))) applyUpdate(bytes, at, update, table, position)
+    if (table !== undefined) {
+      if (!(replayed && isBefore(position, table.replayFrom))) applyUpdate(bytes, at, update, table, position)
+      // Indexes are flushed on their own: one may lack what its table has in SSTables.
+      if (table.schema.indexes.length > 0) applyIndexEntries(bytes, at, update, table.schema, tables, position, replayed)
+    }
     update = updateEnd(bytes, update)
   }
 }
