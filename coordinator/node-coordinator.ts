@@ -2,6 +2,7 @@
 import { type Consistency, RequestError, type WriteType } from "../cql/errors.ts"
 import type { CasRequest } from "../cql/plan.ts"
 import type { RowSink } from "../data/local-store.ts"
+import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import type { Completion, Coordinator } from "./coordinator.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
@@ -57,6 +58,14 @@ export class NodeCoordinator implements Coordinator {
   read(command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion): void {
     if (isSerial(consistency) && command.target.kind === "partition" && command.table.kind === "table") this.#readSerially(command, consistency, sink, completion)
     else this.#reads.read(command, consistency, sink, completion)
+  }
+
+  /** See ReadPath.isOneEnough, ReadPath.readDirect. */
+  mayReadDirect(keyspace: string, consistency: Consistency): boolean {
+    return !isSerial(consistency) && this.#reads.isOneEnough(keyspace, consistency)
+  }
+  readDirect(read: DirectRead, sink: DirectSink): boolean {
+    return this.#reads.readDirect(read, sink)
   }
 
   #readSerially(command: ReadCommand, serial: Consistency, sink: RowSink, completion: Completion): void {

@@ -9,6 +9,7 @@
 //    (ring-pieces.ts).
 import { CONSISTENCY, type Consistency, ReadFailureError, RequestError, UnavailableError } from "../cql/errors.ts"
 import type { RowSink } from "../data/local-store.ts"
+import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import { FLAG, itemFlags } from "../data/row-format.ts"
 import { rangeContains } from "../data/token.ts"
@@ -63,10 +64,29 @@ export class ReadPath implements TraceHolder {
     else this.#readReplicas(command, placement.read, consistency, sink, completion)
   }
 
+  /** Reads here and at once, when this node is a replica and nothing needs merging. False: `read` has to do it, and what the sink got counts for nothing. REQUIRES: `isOneEnough`. */
+  readDirect(read: DirectRead, sink: DirectSink): boolean {
+    const { store } = this.#deps
+    if (store.readDirect === undefined) return false
+    const placement = this.#view.snapshot().placement(read.table.keyspace, read.tokenHigh, read.tokenLow)
+    if (placement !== LOCAL_PLACEMENT && !placement.read.includes(this.#view.self)) return false
+    try {
+      return store.readDirect(read, sink)
+    } catch (error) {
+      requestErrorOf(error)
+      // A damaged file: the long way meets it as well, and knows what to tell the client.
+      return false
+    }
+  }
+
+  /** One replica's answer satisfies the level. */
+  isOneEnough(keyspace: string, consistency: Consistency): boolean {
+    return consistency !== CONSISTENCY.eachQuorum && this.#view.requiredForRead(keyspace, consistency) === 1
+  }
+
   /** This node's answer alone satisfies the level. */
   #isEnough(keyspace: string, placement: Placement, consistency: Consistency): boolean {
-    if (consistency === CONSISTENCY.eachQuorum || this.#view.requiredForRead(keyspace, consistency) !== 1) return false
-    return placement.read.includes(this.#view.self)
+    return this.isOneEnough(keyspace, consistency) && placement.read.includes(this.#view.self)
   }
 
   #readVirtual(command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion): void {

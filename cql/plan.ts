@@ -1,4 +1,6 @@
 // A statement compiled against one schema: what the coordinator runs. Compiling is cold, binding is hot.
+import type { ByteWriter } from "../data/bytes.ts"
+import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import type { MutationWriter } from "../data/mutation.ts"
 import type { RowSink } from "../data/local-store.ts"
 import type { ReadCommand } from "../data/read-command.ts"
@@ -88,8 +90,23 @@ export interface CasRequest {
 export interface ReadPlan {
   readonly kind: "read"
   readonly table: TableSchema
+  /** The short way, for statements that have one. */
+  readonly direct: DirectSelect | null
   /** Throws InvalidRequestError. Keeps no reference to the options or values. */
   bind(options: QueryOptions, nowSeconds: number): Select
+}
+
+/** A SELECT that may be answered without a Select: what the store finds goes into the answer row by row. One request at a time. */
+export interface DirectSelect extends DirectRead, DirectSink {
+  readonly metadata: ResultMetadata
+  /** Takes on a request; false: it has to go the long way. Throws InvalidRequestError, ProtocolError. */
+  bind(options: QueryOptions, nowSeconds: number): boolean
+  /** Rows are appended to `out` from now on. */
+  start(out: ByteWriter): void
+  /** Rows appended. */
+  readonly count: number
+  /** Ends the request: where the next page begins; null: no more pages. REQUIRES: the rows are valid still. */
+  pagingState(): Buffer | null
 }
 
 /**

@@ -1,5 +1,6 @@
 // What the protocol hands to whoever runs statements, and what comes back: the seam between `cql/protocol` and
 // `coordinator/execute.ts`.
+import type { ByteWriter } from "../data/bytes.ts"
 import type { Consistency, RequestError } from "./errors.ts"
 import type { PreparedDescription, ResultMetadata } from "./metadata.ts"
 
@@ -56,6 +57,13 @@ export interface Reply {
   void(): void
   /** `rows` holds `count` rows of [bytes] values and is copied. `metadata` is left out when the client asked so and its id is the current one. */
   rows(metadata: ResultMetadata, skipMetadata: boolean, metadataChanged: boolean, pagingState: Buffer | null, count: number, rows: Buffer): void
+  /**
+   * `rows` in parts: the metadata now, then whoever is asked appends rows to what this returns, then `endRows` with their number
+   * and the paging state, or `dropRows` as if this had never been called. REQUIRES: nothing else is answered in between.
+   */
+  beginRows(metadata: ResultMetadata, skipMetadata: boolean, metadataChanged: boolean): ByteWriter
+  endRows(pagingState: Buffer | null, count: number): void
+  dropRows(): void
   setKeyspace(keyspace: string): void
   prepared(statement: PreparedDescription): void
   schemaChange(event: SchemaEvent): void

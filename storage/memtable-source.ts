@@ -4,11 +4,12 @@ import { Buffer } from "../runtime/pure.ts"
 import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { ROW } from "./memtable-layout.ts"
-import { type Memtable, addFragments, addRangeTombstones, hasRangeTombstones, nextWithToken, partitionDeletion, partitionKey, staticRow } from "./memtable.ts"
+import { type Memtable, addFragments, addRangeTombstones, hasExtras, hasRangeTombstones, nextWithToken, partitionDeletion, partitionKey, staticRow } from "./memtable.ts"
 import type { TokenCursor } from "./partition-index.ts"
 import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
 import type { Fragments } from "./row-merge.ts"
-import { byteOf, intOf, slabOf } from "./slab.ts"
+import type { RowVector } from "./row-vector.ts"
+import { type SlabArena, byteOf, intOf, slabOf } from "./slab.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 const NO_RUN = new Int32Array(0)
@@ -22,9 +23,9 @@ export class MemtableSource implements PartitionSource {
   bytes: Buffer = NO_BYTES
   at = 0
   isSingle = true
-  /** Between `reset` and `close`. */
-  isOpen = false
-  readonly #memtable: MemtableRows
+  /** Null between uses: an idle source must not keep a flushed memtable alive. */
+  #memtable: MemtableRows | null = null
+  readonly #pool: MemtableSource[] | null
   #partition = 0
   #slices: readonly ClusteringSlice[] = []
   #reversed = false
@@ -39,29 +40,34 @@ export class MemtableSource implements PartitionSource {
   #left = 0
   #row = 0
 
-  constructor(memtable: MemtableRows) {
-    this.#memtable = memtable
+  /** `pool`: where it goes when it is closed. */
+  constructor(pool: MemtableSource[] | null) {
+    this.#pool = pool
   }
 
-  /** REQUIRES: the address of a partition of this memtable. */
-  reset(partition: number): this {
+  /** REQUIRES: the address of a partition of the memtable. */
+  reset(memtable: MemtableRows, partition: number): this {
+    this.#memtable = memtable
     this.#partition = partition
-    this.isOpen = true
     return this
   }
 
+  /** The partition has rows and nothing else: no deletion, no range tombstone, no static row. */
+  get isPlain(): boolean {
+    return !hasExtras(this.#arena, this.#partition)
+  }
   get deletion(): Deletion | null {
-    return partitionDeletion(this.#memtable.arena, this.#partition)
+    return partitionDeletion(this.#arena, this.#partition)
   }
   get hasRangeTombstones(): boolean {
-    return hasRangeTombstones(this.#memtable.arena, this.#partition)
+    return hasRangeTombstones(this.#arena, this.#partition)
   }
   addRangeTombstones(into: RangeTombstone[]): void {
-    addRangeTombstones(this.#memtable.arena, this.#partition, into)
+    addRangeTombstones(this.#arena, this.#partition, into)
   }
   addStatic(into: Fragments): void {
-    const row = staticRow(this.#memtable.arena, this.#partition)
-    if (row !== 0) addFragments(this.#memtable.arena, row, into)
+    const row = staticRow(this.#arena, this.#partition)
+    if (row !== 0) addFragments(this.#arena, row, into)
   }
 
   openRows(slices: readonly ClusteringSlice[], reversed: boolean): void {
@@ -76,7 +82,7 @@ export class MemtableSource implements PartitionSource {
 
   nextRow(): boolean {
     if (this.#left === 0 && !this.#nextRun()) return false
-    const arena = this.#memtable.arena
+    const arena = this.#arena
     const row = this.#run[this.#at] as number
     const slab = slabOf(row)
     this.#at += this.#step
@@ -89,16 +95,26 @@ export class MemtableSource implements PartitionSource {
   }
 
   addRow(into: Fragments): void {
-    addFragments(this.#memtable.arena, this.#row, into)
+    addFragments(this.#arena, this.#row, into)
   }
   close(): void {
-    this.isOpen = false
+    this.#memtable = null
+    this.#run = NO_RUN
+    this.bytes = NO_BYTES
+    this.#pool?.push(this)
+  }
+
+  get #arena(): SlabArena {
+    return (this.#memtable as MemtableRows).arena
+  }
+  get #rows(): RowVector {
+    return (this.#memtable as MemtableRows).rows
   }
 
   /** Goes to the next piece of the slice, or to the next slice that has rows. */
   #nextRun(): boolean {
     while (this.#first >= this.#behind) if (!this.#openSlice(this.#slice + this.#step)) return false
-    const rows = this.#memtable.rows
+    const rows = this.#rows
     if (this.#reversed) this.#behind = rows.runBefore(this.#partition, this.#first, this.#behind)
     else this.#first = rows.runFrom(this.#partition, this.#first, this.#behind)
     this.#run = rows.run
@@ -113,7 +129,7 @@ export class MemtableSource implements PartitionSource {
    * reader would wait for them one by one (80 ns each: rows written at different times lie far apart).
    */
   #touch(): void {
-    const { ints } = this.#memtable.arena
+    const { ints } = this.#arena
     const run = this.#run
     let seen = 0
     for (let at = this.#at, left = this.#left; left > 0; left--, at += this.#step) {
@@ -133,7 +149,7 @@ export class MemtableSource implements PartitionSource {
       return false
     }
     this.#slice = index
-    const rows = this.#memtable.rows
+    const rows = this.#rows
     const { start, end } = slice
     this.#first = start.length === 0 ? 0 : rows.lowerBound(this.#partition, start, 0, start.length, !slice.startInclusive)
     this.#behind = end.length === 0 ? rows.end(this.#partition) : rows.lowerBound(this.#partition, end, 0, end.length, slice.endInclusive)
@@ -153,7 +169,7 @@ export class MemtableCursor implements PartitionCursor {
   constructor(memtable: Memtable) {
     this.#memtable = memtable
     this.#tokens = memtable.index.cursor()
-    this.#source = new MemtableSource(memtable)
+    this.#source = new MemtableSource(null)
   }
 
   seek(tokenHigh: number, tokenLow: number, key: Buffer | null, after: boolean): boolean {
@@ -170,7 +186,7 @@ export class MemtableCursor implements PartitionCursor {
   }
 
   open(): PartitionSource {
-    return this.#source.reset(this.#partition)
+    return this.#source.reset(this.#memtable, this.#partition)
   }
   close(): void {}
 

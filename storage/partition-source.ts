@@ -6,6 +6,8 @@ import type { Deletion, RangeTombstone } from "../data/row.ts"
 import type { Fragments } from "./row-merge.ts"
 
 export interface PartitionSource {
+  /** The partition has rows here and nothing else: no deletion, no range tombstone, no static row. */
+  readonly isPlain: boolean
   readonly deletion: Deletion | null
   readonly hasRangeTombstones: boolean
   /** Adds all range tombstones of the partition here, in no order. */

@@ -290,10 +290,6 @@ export class RowVector {
     return this.#ints(directory)[intOf(directory) + DIRECTORY.chunks + index] as number
   }
 
-  #isChunked(partition: number): boolean {
-    return ((this.#ints(partition)[intOf(partition) + PARTITION.key] as number) & PARTITION.chunkedBit) !== 0
-  }
-
   /** Index of the first row at or after the bound among `count` addresses that start at int `first` of the record. */
   #boundIn(record: number, first: number, count: number, clustering: Uint8Array, from: number, to: number, after: boolean): number {
     const ints = this.#ints(record)

@@ -24,8 +24,10 @@ export class SSTableSource implements PartitionSource {
   readonly isSingle = true
   deletion: Deletion | null = null
   hasRangeTombstones = false
-  readonly #sstable: SSTable
-  readonly #table: TableSchema
+  /** Null between uses: an idle source must not keep blocks alive that nobody else needs. */
+  #sstable: SSTable | null = null
+  #table: TableSchema | null = null
+  readonly #pool: SSTableSource[] | null
   #tombstones: RangeTombstone[] = []
   #staticBlock: SSTableBlock | null = null
   #staticAt = 0
@@ -42,18 +44,30 @@ export class SSTableSource implements PartitionSource {
   #slices: readonly ClusteringSlice[] = []
   #reversed = false
   #slice = 0
+  /** The places left of the slice: [#place, #end). */
   #place = 0
   #end = 0
+  /** The next rows of the block at hand: `#left` of them from entry #entry on, one #step after the other. */
+  #entry = 0
+  #step = 1
+  #left = 0
 
-  constructor(sstable: SSTable, table: TableSchema) {
+  /** `pool`: where it goes when it is closed. */
+  constructor(pool: SSTableSource[] | null) {
+    this.#pool = pool
+  }
+
+  /** What is opened next lies in this file. */
+  reset(sstable: SSTable, table: TableSchema): this {
     this.#sstable = sstable
     this.#table = table
+    return this
   }
 
   /** Opens the partition; false when it is not here. */
   find(tokenHigh: number, tokenLow: number, key: Buffer): boolean {
-    const start = this.#sstable.index.startBlock(tokenHigh, tokenLow, key)
-    const block = this.#sstable.block(start)
+    const start = (this.#sstable as SSTable).index.startBlock(tokenHigh, tokenLow, key)
+    const block = (this.#sstable as SSTable).block(start)
     const partition = block.lowerBound(tokenHigh, tokenLow, key, false)
     if (partition >= block.partitionCount || block.comparePartition(block.partitionEntry(partition), tokenHigh, tokenLow, key) !== 0) return false
     this.openAt(start, partition, tokenHigh, tokenLow, key)
@@ -63,12 +77,12 @@ export class SSTableSource implements PartitionSource {
   /** Opens the partition whose header has this number within the block. */
   openAt(start: number, partition: number, tokenHigh: number, tokenLow: number, key: Buffer): this {
     this.#startBlock = start
-    this.#lastBlock = this.#sstable.index.lastBlock(start, tokenHigh, tokenLow, key)
+    this.#lastBlock = (this.#sstable as SSTable).index.lastBlock(start, tokenHigh, tokenLow, key)
     this.#partition = partition
     this.#behindPlace = -1
     this.#blockIndex = -1
     this.#staticBlock = null
-    this.#tombstones = []
+    if (this.#tombstones.length > 0) this.#tombstones = []
     const block = this.#load(start)
     const header = block.partitionEntry(partition)
     this.deletion = block.flags(header) === PARTITION_DELETED_FLAG ? deletionAt(block.bytes, block.at(header) + PARTITION_HEADER_BYTES) : null
@@ -77,6 +91,10 @@ export class SSTableSource implements PartitionSource {
     return this
   }
 
+  /** The partition has rows and nothing else: no deletion, no range tombstone, no static row. */
+  get isPlain(): boolean {
+    return this.deletion === null && !this.hasRangeTombstones && this.#staticBlock === null
+  }
   addRangeTombstones(into: RangeTombstone[]): void {
     for (const tombstone of this.#tombstones) into.push(tombstone)
   }
@@ -90,6 +108,9 @@ export class SSTableSource implements PartitionSource {
     this.#block = null
     this.#blockIndex = -1
     this.#staticBlock = null
+    this.#sstable = null
+    this.bytes = NO_BYTES
+    this.#pool?.push(this)
   }
 
   openRows(slices: readonly ClusteringSlice[], reversed: boolean): void {
@@ -97,19 +118,18 @@ export class SSTableSource implements PartitionSource {
     this.#reversed = reversed
     this.#slice = reversed ? slices.length : -1
     this.#place = 0
-    this.#end = reversed ? 1 : 0
+    this.#end = 0
+    this.#step = reversed ? -1 : 1
+    this.#left = 0
   }
 
   nextRow(): boolean {
-    if (this.#reversed) {
-      while (this.#place < this.#end) if (!this.#openSlice(--this.#slice)) return false
-      this.#take(this.#place)
-      this.#place = this.#previous(this.#place)
-      return true
-    }
-    while (this.#place >= this.#end) if (!this.#openSlice(++this.#slice)) return false
-    this.#take(this.#place)
-    this.#place = this.#next(this.#place)
+    if (this.#left === 0 && !this.#nextRun()) return false
+    const block = this.#block as SSTableBlock
+    this.bytes = block.bytes
+    this.at = block.at(this.#entry)
+    this.#entry += this.#step
+    this.#left--
     return true
   }
 
@@ -132,22 +152,43 @@ export class SSTableSource implements PartitionSource {
     }
   }
 
+  /** Goes to the next block of the slice, or to the next slice that has rows. */
+  #nextRun(): boolean {
+    while (this.#place >= this.#end) if (!this.#openSlice(this.#slice + this.#step)) return false
+    if (this.#reversed) {
+      const last = this.#previous(this.#end)
+      const blockIndex = Math.floor(last / PLACE)
+      const first = Math.max(this.#place, blockIndex * PLACE)
+      this.#load(blockIndex)
+      this.#entry = last % PLACE
+      this.#left = last - first + 1
+      this.#end = first
+    } else {
+      const blockIndex = Math.floor(this.#place / PLACE)
+      const behind = Math.min(this.#end, blockIndex * PLACE + this.#load(blockIndex).entryCount)
+      this.#entry = this.#place % PLACE
+      this.#left = behind - this.#place
+      this.#place = behind === this.#end ? behind : (blockIndex + 1) * PLACE
+    }
+    return true
+  }
+
   #openSlice(index: number): boolean {
     const slice = this.#slices[index]
     if (slice === undefined) {
+      // Stays at the end however often it is asked.
       this.#slice = this.#reversed ? 0 : this.#slices.length
       return false
     }
-    const first = slice.start.length === 0 ? this.#first : this.#bound(slice.start, slice.startInclusive ? -1 : 1)
-    const behind = slice.end.length === 0 ? this.#behind() : this.#bound(slice.end, slice.endInclusive ? 1 : -1)
-    this.#place = this.#reversed ? this.#previous(behind) : first
-    this.#end = this.#reversed ? first : behind
+    this.#slice = index
+    this.#place = slice.start.length === 0 ? this.#first : this.#bound(slice.start, slice.startInclusive ? -1 : 1)
+    this.#end = slice.end.length === 0 ? this.#behind() : this.#bound(slice.end, slice.endInclusive ? 1 : -1)
     return true
   }
 
   /** The place of the first row behind the bound. */
   #bound(prefix: Uint8Array, side: number): number {
-    const blockIndex = this.#sstable.index.blockOfBound(this.#startBlock, this.#lastBlock, prefix, side, this.#table)
+    const blockIndex = (this.#sstable as SSTable).index.blockOfBound(this.#startBlock, this.#lastBlock, prefix, side, this.#table as TableSchema)
     const firstBlock = Math.floor(this.#first / PLACE)
     if (blockIndex < firstBlock) return this.#first
     const block = this.#load(blockIndex)
@@ -157,7 +198,7 @@ export class SSTableSource implements PartitionSource {
     while (low < high) {
       const middle = (low + high) >>> 1
       const at = block.at(middle)
-      const order = compareToBound(block.bytes, clusteringStart(at), clusteringEnd(block.bytes, at), prefix, side, this.#table.compareClustering)
+      const order = compareToBound(block.bytes, clusteringStart(at), clusteringEnd(block.bytes, at), prefix, side, (this.#table as TableSchema).compareClustering)
       if (order < 0) low = middle + 1
       else high = middle
     }
@@ -193,15 +234,9 @@ export class SSTableSource implements PartitionSource {
     return blockIndex * PLACE + this.#load(blockIndex).entryCount - 1
   }
 
-  #take(place: number): void {
-    const block = this.#load(Math.floor(place / PLACE))
-    this.bytes = block.bytes
-    this.at = block.at(place % PLACE)
-  }
-
   #load(index: number): SSTableBlock {
     if (index !== this.#blockIndex) {
-      this.#block = this.#sstable.block(index)
+      this.#block = (this.#sstable as SSTable).block(index)
       this.#blockIndex = index
     }
     return this.#block as SSTableBlock
@@ -217,13 +252,15 @@ export class SSTableCursor implements PartitionCursor {
   tokenLow = 0
   key: Buffer = NO_BYTES
   readonly #sstable: SSTable
+  readonly #table: TableSchema
   readonly #source: SSTableSource
   #blockIndex = 0
   #partition = 0
 
   constructor(sstable: SSTable, table: TableSchema) {
     this.#sstable = sstable
-    this.#source = new SSTableSource(sstable, table)
+    this.#table = table
+    this.#source = new SSTableSource(null)
   }
 
   seek(tokenHigh: number, tokenLow: number, key: Buffer | null, after: boolean): boolean {
@@ -239,7 +276,7 @@ export class SSTableCursor implements PartitionCursor {
   }
 
   open(): PartitionSource {
-    return this.#source.openAt(this.#blockIndex, this.#partition, this.tokenHigh, this.tokenLow, this.key)
+    return this.#source.reset(this.#sstable, this.#table).openAt(this.#blockIndex, this.#partition, this.tokenHigh, this.tokenLow, this.key)
   }
   close(): void {
     this.#source.close()

@@ -10,11 +10,13 @@ import { Buffer, type Maybe } from "../runtime/pure.ts"
 import type {
   ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, TableStats,
 } from "../data/local-store.ts"
+import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
 import type { TokenRange } from "../data/topology.ts"
 import type { CommitLog } from "./commit-log.ts"
 import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
+import { readDirectly } from "./direct-reader.ts"
 import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
@@ -64,7 +66,7 @@ export class Store implements LocalStore {
     const position = this.#log.append(bytes, 0, size, null)
     applyMutation(bytes, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
-    return position
+    return this.#log.acknowledge(position)
   }
 
   /** Tables and data may have changed when the wait is over: everything is done from the start, once more without waiting. */
@@ -76,26 +78,26 @@ export class Store implements LocalStore {
     const position = this.#log.append(copy, 0, copy.length, null)
     applyMutation(copy, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
-    return position
+    return this.#log.acknowledge(position)
   }
 
-  #applyDerived(bytes: Buffer, derive: Derive): LogPosition {
+  #applyDerived(bytes: Buffer, derive: Derive): Maybe<LogPosition> {
     const derived = this.#derived
     derived.reset()
     deriveMutation(bytes, this.#tables, derive, derived)
     const entries = derived.entries.view()
-    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) checkMutation(entries, at, this.#tables)
+    if (derived.mustCheckEntries) for (let at = 0; at < entries.length; at += readUint32(entries, at)) checkMutation(entries, at, this.#tables)
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), derived)
     applyMutation(bytes, 0, this.#tables, position, false)
-    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) applyMutation(entries, at, this.#tables, position, false)
-    const obligations = derived.obligations.take()
+    for (let at = 0; at < entries.length; at += readUint32(entries, at)) applyMutation(entries, at, this.#tables, position, false)
+    const { obligations } = derived
     for (let at = 0; at < obligations.length; ) {
-      const size = obligations.readUInt32BE(at)
-      this.#state.events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
-      at += 4 + size
+      const end = at + 4 + readUint32(obligations.buffer, at)
+      this.#state.events.obligation(Buffer.from(obligations.buffer.subarray(at + 4, end)), position, false)
+      at = end
     }
     if (this.#space.isFull) this.#files.makeRoom()
-    return position
+    return this.#log.acknowledge(position)
   }
 
   writeOut(): void {
@@ -114,6 +116,12 @@ export class Store implements LocalStore {
       if (missing.length > 0) return loadAll(missing).then(() => this.#run(command, sink, null))
     }
     this.#run(command, sink, null)
+  }
+
+  readDirect(read: DirectRead, sink: DirectSink): boolean {
+    const table = this.#table(read.table.id, "a read")
+    if (table.sstables.length > 0 && this.#state.pace.shouldWait()) return false
+    return readDirectly(table, read, sink)
   }
 
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor {

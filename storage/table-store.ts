@@ -27,14 +27,15 @@ export class TableStore {
   generation = 0
   isCompacting = false
   readonly #space: MemorySpace
-  #source: MemtableSource
+  /** Sources that no read has open. */
+  readonly #memtableSources: MemtableSource[] = []
+  readonly #sstableSources: SSTableSource[] = []
 
   constructor(schema: TableSchema, space: MemorySpace) {
     this.id = schema.id
     this.schema = schema
     this.#space = space
     this.active = new Memtable(schema, space)
-    this.#source = new MemtableSource(this.active)
   }
 
   setSchema(schema: TableSchema): void {
@@ -77,18 +78,32 @@ export class TableStore {
 
   /** Adds everything that has a part of the partition, newest first. */
   addSources(merge: PartitionMerge, tokenHigh: number, tokenLow: number, key: Buffer): void {
-    const partition = this.active.find(tokenHigh, tokenLow, key, 0, key.length)
-    // A source of its own only when two reads of the table are open at once.
-    if (partition !== 0) merge.add((this.#source.isOpen ? new MemtableSource(this.active) : this.#source).reset(partition))
-    for (const memtable of this.flushing) {
+    const { active, flushing, sstables } = this
+    const partition = active.find(tokenHigh, tokenLow, key, 0, key.length)
+    if (partition !== 0) merge.add(this.openMemtable(active, partition))
+    for (let index = 0; index < flushing.length; index++) {
+      const memtable = flushing[index] as Memtable
       const frozen = memtable.find(tokenHigh, tokenLow, key, 0, key.length)
-      if (frozen !== 0) merge.add(new MemtableSource(memtable).reset(frozen))
+      if (frozen !== 0) merge.add(this.openMemtable(memtable, frozen))
     }
-    for (const sstable of this.sstables) {
-      if (!sstable.filter.mayContain(tokenHigh, tokenLow)) continue
-      const source = new SSTableSource(sstable, this.schema)
-      if (source.find(tokenHigh, tokenLow, key)) merge.add(source)
+    for (let index = 0; index < sstables.length; index++) {
+      const source = this.openSSTable(sstables[index] as SSTable, tokenHigh, tokenLow, key)
+      if (source !== null) merge.add(source)
     }
+  }
+
+  /** A source for the partition at this address, from the pool. */
+  openMemtable(memtable: Memtable, partition: number): MemtableSource {
+    return (this.#memtableSources.pop() ?? new MemtableSource(this.#memtableSources)).reset(memtable, partition)
+  }
+
+  /** The same for an SSTable; null when it does not have the partition. */
+  openSSTable(sstable: SSTable, tokenHigh: number, tokenLow: number, key: Buffer): SSTableSource | null {
+    if (!sstable.filter.mayContain(tokenHigh, tokenLow)) return null
+    const source = (this.#sstableSources.pop() ?? new SSTableSource(this.#sstableSources)).reset(sstable, this.schema)
+    if (source.find(tokenHigh, tokenLow, key)) return source
+    source.close()
+    return null
   }
 
   /** Adds the blocks that a read of the partition begins with and that are not in memory. */
@@ -104,6 +119,5 @@ export class TableStore {
 
   #newMemtable(): void {
     this.active = new Memtable(this.schema, this.#space)
-    this.#source = new MemtableSource(this.active)
   }
 }

@@ -2,6 +2,7 @@
 import { CONSISTENCY, type Consistency, RequestError } from "../../cql/errors.ts"
 import type { PreparedDescription, ResultMetadata } from "../../cql/metadata.ts"
 import type { BatchEntry, BatchType, BoundValues, ClientState, QueryOptions, Reply, RequestHandler, SchemaEvent } from "../../cql/request.ts"
+import { ByteWriter } from "../../data/bytes.ts"
 import { Buffer } from "../../runtime/pure.ts"
 
 export interface ClientResult {
@@ -89,6 +90,9 @@ class ClientReply implements Reply {
   readonly #resolve: (result: ClientResult) => void
   readonly #reject: (error: Error) => void
   #isAnswered = false
+  readonly #out = new ByteWriter(64)
+  #metadata: ResultMetadata | null = null
+  #metadataChanged = false
 
   constructor(client: ClientState, traced: boolean, resolve: (result: ClientResult) => void, reject: (error: Error) => void) {
     this.client = client
@@ -115,6 +119,18 @@ class ClientReply implements Reply {
     }
     if (at !== bytes.length) throw new Error(`${bytes.length - at} bytes behind the last row`)
     this.#answer({ kind: "rows", metadata, metadataChanged, rows, pagingState: pagingState === null ? null : Buffer.from(pagingState) })
+  }
+  beginRows(metadata: ResultMetadata, _skipMetadata: boolean, metadataChanged: boolean): ByteWriter {
+    this.#metadata = metadata
+    this.#metadataChanged = metadataChanged
+    this.#out.reset()
+    return this.#out
+  }
+  endRows(pagingState: Buffer | null, count: number): void {
+    this.rows(this.#metadata as ResultMetadata, false, this.#metadataChanged, pagingState, count, this.#out.view())
+  }
+  dropRows(): void {
+    this.#out.reset()
   }
   setKeyspace(): void {
     this.#answer({ kind: "keyspace" })

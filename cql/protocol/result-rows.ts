@@ -6,7 +6,7 @@
 // The column part is encoded once for each result metadata and protocol version and then copied; rows arrive as bytes.
 // NO_METADATA goes out only when the client asked with SKIP_METADATA: there are drivers that cannot read it otherwise.
 import { Buffer } from "../../runtime/pure.ts"
-import { ByteWriter, writeInt32 } from "../../data/bytes.ts"
+import { ByteWriter, readInt32, writeInt32 } from "../../data/bytes.ts"
 import type { ColumnSpecification, ResultMetadata } from "../metadata.ts"
 import { writeBytes, writeShortBytes, writeString } from "./primitives.ts"
 import { RESULT_KIND } from "./result-kind.ts"
@@ -75,6 +75,30 @@ export function writeResultMetadata(
     const columnsAt = out.grow(columns.bytes.length)
     columns.bytes.copy(out.buffer, columnsAt)
   }
+}
+
+/** The same in parts, for whoever appends rows himself: everything in front of them. Returns where their number belongs. */
+export function beginRows(out: ByteWriter, version: number, cache: ColumnsCache, metadata: ResultMetadata, skipMetadata: boolean, metadataChanged: boolean): number {
+  const at = out.grow(4)
+  writeInt32(out.buffer, at, RESULT_KIND.rows)
+  writeResultMetadata(out, version, cache, metadata, skipMetadata, metadataChanged, null)
+  return out.grow(4)
+}
+
+/** `from`: where `beginRows` began. */
+export function endRows(out: ByteWriter, from: number, countAt: number, pagingState: Buffer | null, count: number): void {
+  writeInt32(out.buffer, countAt, count)
+  if (pagingState === null) return
+  // Known only now, and in front of columns and rows, which make way.
+  const flagsAt = from + 4
+  const stateAt = from + 12
+  const end = out.length
+  const size = 4 + pagingState.length
+  out.grow(size)
+  out.buffer.copyWithin(stateAt + size, stateAt, end)
+  writeInt32(out.buffer, stateAt, pagingState.length)
+  pagingState.copy(out.buffer, stateAt + 4)
+  writeInt32(out.buffer, flagsAt, readInt32(out.buffer, flagsAt) | METADATA_FLAG.hasMorePages)
 }
 
 /** `rows`: `count` rows of [bytes] values. */

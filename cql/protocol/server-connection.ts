@@ -288,6 +288,11 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
     return out
   }
 
+  dropReply(reply: ServerReply): void {
+    reply.answered = false
+    this.#output.writer.length = this.#frameStart
+  }
+
   endReply(reply: ServerReply): void {
     this.#inFlight--
     this.#inFlightBytes -= reply.requestSize

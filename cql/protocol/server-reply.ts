@@ -9,7 +9,7 @@ import { encodeError } from "./error.ts"
 import { OPCODE, type Opcode } from "./opcode.ts"
 import { encodeSetKeyspace, encodeVoid } from "./result-kind.ts"
 import { encodePrepared } from "./result-prepared.ts"
-import { type ColumnsCache, encodeRows } from "./result-rows.ts"
+import { type ColumnsCache, beginRows, encodeRows, endRows } from "./result-rows.ts"
 import { encodeSchemaChange } from "./result-schema-change.ts"
 
 /** The connection, as its replies see it. */
@@ -20,6 +20,8 @@ export interface ReplyOwner {
   beginReply(reply: ServerReply, opcode: Opcode): ByteWriter
   /** Ends that frame; the reply may serve another request from now on. */
   endReply(reply: ServerReply): void
+  /** Forgets the frame that was begun last. */
+  dropReply(reply: ServerReply): void
 }
 
 export class ServerReply implements Reply {
@@ -33,6 +35,10 @@ export class ServerReply implements Reply {
   skipMetadata = false
   answered = true
   readonly #owner: ReplyOwner
+  // Between `beginRows` and `endRows`.
+  #out: ByteWriter | null = null
+  #rowsFrom = 0
+  #rowCountAt = 0
 
   constructor(client: ClientState, owner: ReplyOwner) {
     this.client = client
@@ -59,6 +65,21 @@ export class ServerReply implements Reply {
     const out = owner.beginReply(this, OPCODE.result)
     encodeRows(out, owner.version, owner.columns, metadata, skipMetadata && this.skipMetadata, metadataChanged, pagingState, count, rows)
     owner.endReply(this)
+  }
+  beginRows(metadata: ResultMetadata, skipMetadata: boolean, metadataChanged: boolean): ByteWriter {
+    const owner = this.#owner
+    const out = owner.beginReply(this, OPCODE.result)
+    this.#out = out
+    this.#rowsFrom = out.length
+    this.#rowCountAt = beginRows(out, owner.version, owner.columns, metadata, skipMetadata && this.skipMetadata, metadataChanged)
+    return out
+  }
+  endRows(pagingState: Buffer | null, count: number): void {
+    endRows(this.#out as ByteWriter, this.#rowsFrom, this.#rowCountAt, pagingState, count)
+    this.#owner.endReply(this)
+  }
+  dropRows(): void {
+    this.#owner.dropReply(this)
   }
   setKeyspace(keyspace: string): void {
     encodeSetKeyspace(this.#owner.beginReply(this, OPCODE.result), keyspace)

@@ -12,6 +12,18 @@ import type { CompiledTerm } from "./term.ts"
 const MAX_SIZE = 0xffff
 /** Around each component of a key of several columns: u16 size, u8 0. */
 const KEY_OVERHEAD = 3
+const LARGEST_SIZED = 64
+
+/** A buffer of each small size: values that one request needs while it runs take no memory of their own (100 ns each). */
+export class SizedBuffers {
+  readonly #buffers = new Array<Buffer | null>(LARGEST_SIZED + 1).fill(null)
+
+  /** Overwritten by the next of this size. */
+  get(size: number): Buffer {
+    if (size > LARGEST_SIZED) return Buffer.allocUnsafe(size)
+    return (this.#buffers[size] ??= Buffer.allocUnsafeSlow(size))
+  }
+}
 
 export class EqualValues {
   readonly #columns: readonly ColumnSchema[]
@@ -43,14 +55,14 @@ export class EqualValues {
     return new EqualValues(columns, terms)
   }
 
-  /** The values as a partition key. A new buffer. Throws InvalidRequestError. */
-  key(values: BoundValues): Buffer {
+  /** The values as a partition key: a new buffer, or one of `buffers`. Throws InvalidRequestError. */
+  key(values: BoundValues, buffers: SizedBuffers | null = null): Buffer {
     const size = this.#locate(values)
     const count = this.#columns.length
     if (size === 0 && count === 1) throw new InvalidRequestError("Key may not be empty")
     const total = count === 1 ? size : size + KEY_OVERHEAD * count
     if (total > MAX_SIZE) throw new InvalidRequestError(`Key length of ${total} is longer than maximum of ${MAX_SIZE}`)
-    const key = Buffer.allocUnsafe(total)
+    const key = buffers === null ? Buffer.allocUnsafe(total) : buffers.get(total)
     if (count === 1) {
       this.#copy(0, key, 0)
       return key
@@ -64,13 +76,13 @@ export class EqualValues {
     return key
   }
 
-  /** The values as a clustering or a prefix of one. A new buffer. Throws InvalidRequestError. */
-  clustering(values: BoundValues): Buffer {
+  /** The values as a clustering or a prefix of one: a new buffer, or one of `buffers`. Throws InvalidRequestError. */
+  clustering(values: BoundValues, buffers: SizedBuffers | null = null): Buffer {
     const size = this.#locate(values)
     const count = this.#columns.length
     const total = size + 4 * count
     if (total > MAX_SIZE) throw clusteringTooLong(total)
-    const clustering = Buffer.allocUnsafe(total)
+    const clustering = buffers === null ? Buffer.allocUnsafe(total) : buffers.get(total)
     let at = 0
     for (let index = 0; index < count; index++) {
       at = clustering.writeInt32BE(this.#lengths[index] as number, at)

@@ -42,7 +42,7 @@ export class RowProjector {
   /** Appends one result row for the row at `bytes[from, ...)`. */
   row(bytes: Buffer, from: number, nowSeconds: number, out: ByteWriter): void {
     const regulars = this.#regulars
-    if (regulars === null || !this.#fits(bytes, from)) {
+    if (regulars === null || !this.fits(bytes, from)) {
       this.reader.row(bytes, from, nowSeconds)
       this.#copySlots(0, this.#count, out)
       return
@@ -66,7 +66,8 @@ export class RowProjector {
     this.#copySlots(0, this.#count, out)
   }
 
-  #fits(bytes: Buffer, from: number): boolean {
+  /** The row is SIMPLE and has exactly the regular columns of the selection. */
+  fits(bytes: Buffer, from: number): boolean {
     if ((itemFlags(bytes, from) & FLAG.simple) === 0) return false
     const header = this.#header
     const at = simpleColumnsAt(bytes, from)

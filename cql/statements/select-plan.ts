@@ -1,11 +1,12 @@
 // A compiled SELECT: what does not change between requests. `bind` takes a run from the pool and gives it the values.
 import type { TableSchema } from "../../data/schema.ts"
 import type { ResultMetadata } from "../metadata.ts"
-import type { ReadPlan, Select } from "../plan.ts"
+import type { DirectSelect, ReadPlan, Select } from "../plan.ts"
 import type { QueryOptions } from "../request.ts"
 import type { BindVariables } from "./bind-variables.ts"
 import { orderValues } from "./bind-variables.ts"
 import type { SelectDefinition } from "./select-definition.ts"
+import { DirectRun } from "./select-direct.ts"
 import { SelectRun } from "./select-run.ts"
 
 /** Runs kept for the next request; more than this are in flight only at the same time. */
@@ -17,6 +18,7 @@ export class SelectPlan implements ReadPlan {
   readonly definition: SelectDefinition
   /** Of the rows; what a PREPARE is answered with. */
   readonly resultMetadata: ResultMetadata
+  readonly direct: DirectSelect | null
   readonly #variables: BindVariables
   readonly #pool: SelectRun[] = []
 
@@ -24,6 +26,7 @@ export class SelectPlan implements ReadPlan {
     this.table = definition.table
     this.definition = definition
     this.resultMetadata = definition.metadata
+    this.direct = DirectRun.of(definition, variables)
     this.#variables = variables
   }
 

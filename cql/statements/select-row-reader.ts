@@ -54,7 +54,9 @@ export class RowReader implements RowValues {
 
   /** Starts a partition: the key's values are known, the static ones null until `staticRow`. REQUIRES: the key stays as it is. */
   partition(key: Uint8Array): void {
-    if (this.#keySlots.length > 0) {
+    if (this.#keyColumns === 1) {
+      for (const slot of this.#keySlots) this.#set(slot, key as Buffer, 0, key.length)
+    } else if (this.#keySlots.length > 0) {
       const values = splitPartitionKey(this.#keyColumns, key)
       for (const slot of this.#keySlots) {
         const value = values[(this.columns[slot] as ColumnSchema).position] as Buffer

@@ -20,8 +20,8 @@ import type { BoundValues, QueryOptions } from "../request.ts"
 import { Page } from "./select-page.ts"
 import { type PagingState, decodePagingState, encodePagingState } from "./paging-state.ts"
 import type { SelectDefinition } from "./select-definition.ts"
+import { boundLimit } from "./select-limit.ts"
 import { boundKeys, boundSlices, boundTokenRange } from "./select-targets.ts"
-import { type CompiledTerm, UNSET } from "./term.ts"
 import { ViewVisibility } from "./view-visibility.ts"
 
 /** Rows of one command when the page does not say how many: bounds what a replica sends at once. */
@@ -252,15 +252,4 @@ export class SelectRun implements Select {
   #positionClustering(): Buffer | null {
     return this.#clusteringSize < 0 ? null : Buffer.from(this.#clustering.subarray(0, this.#clusteringSize))
   }
-}
-
-function boundLimit(term: CompiledTerm | null, noun: string, values: BoundValues): number {
-  if (term === null) return NO_LIMIT
-  const bytes = term.value(values)
-  if (bytes === UNSET) return NO_LIMIT
-  if (bytes === null) throw new InvalidRequestError(`Invalid null value of ${noun}`)
-  if (bytes.length !== 4) throw new InvalidRequestError(`Invalid ${noun} value`)
-  const limit = bytes.readInt32BE(0)
-  if (limit <= 0) throw new InvalidRequestError("LIMIT must be strictly positive")
-  return limit
 }

@@ -31,7 +31,8 @@ declare module "../../runtime/jobs.ts" {
 export async function run(spec: FlushSpec, disk: Disk, signal: AbortSignal): Promise<SSTableJobResult> {
   const table = resolveTable(spec.table)
   const arena = SlabArena.attach(spec.slabs)
-  const source = new MemtableSource({ arena, rows: new RowVector(arena, table.compareClustering) })
+  const memtable = { arena, rows: new RowVector(arena, table.compareClustering) }
+  const source = new MemtableSource(null)
   const merge = new PartitionMerge()
   const writer = new SSTableWriter(disk, spec.path, writerOptions(spec.table))
   const output = new PartitionOutput(writer)
@@ -44,7 +45,7 @@ export async function run(spec: FlushSpec, disk: Disk, signal: AbortSignal): Pro
         const high = tokens[at + 1] as number
         for (let partition = findInSlots(slots, high, low); partition !== 0; partition = nextWithToken(arena, partition)) {
           merge.open(table)
-          merge.add(source.reset(partition))
+          merge.add(source.reset(memtable, partition))
           output.write(merge, high, low >>> 0, partitionKey(arena, partition))
         }
       }
