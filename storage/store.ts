@@ -66,7 +66,7 @@ export class Store implements LocalStore {
     const position = this.#log.append(bytes, 0, size, null)
     applyMutation(bytes, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
-    return this.#log.acknowledge(position)
+    return position
   }
 
   /** Tables and data may have changed when the wait is over: everything is done from the start, once more without waiting. */
@@ -78,26 +78,26 @@ export class Store implements LocalStore {
     const position = this.#log.append(copy, 0, copy.length, null)
     applyMutation(copy, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
-    return this.#log.acknowledge(position)
+    return position
   }
 
-  #applyDerived(bytes: Buffer, derive: Derive): Maybe<LogPosition> {
+  #applyDerived(bytes: Buffer, derive: Derive): LogPosition {
     const derived = this.#derived
     derived.reset()
     deriveMutation(bytes, this.#tables, derive, derived)
     const entries = derived.entries.view()
-    if (derived.mustCheckEntries) for (let at = 0; at < entries.length; at += readUint32(entries, at)) checkMutation(entries, at, this.#tables)
+    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) checkMutation(entries, at, this.#tables)
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), derived)
     applyMutation(bytes, 0, this.#tables, position, false)
-    for (let at = 0; at < entries.length; at += readUint32(entries, at)) applyMutation(entries, at, this.#tables, position, false)
-    const { obligations } = derived
+    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) applyMutation(entries, at, this.#tables, position, false)
+    const obligations = derived.obligations.take()
     for (let at = 0; at < obligations.length; ) {
-      const end = at + 4 + readUint32(obligations.buffer, at)
-      this.#state.events.obligation(Buffer.from(obligations.buffer.subarray(at + 4, end)), position, false)
-      at = end
+      const size = obligations.readUInt32BE(at)
+      this.#state.events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
+      at += 4 + size
     }
     if (this.#space.isFull) this.#files.makeRoom()
-    return this.#log.acknowledge(position)
+    return position
   }
 
   writeOut(): void {
