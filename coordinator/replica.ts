@@ -156,7 +156,8 @@ export class Replica {
     const command = decodeReadCommand(table, reader)
     if (asker.epoch < snapshot.epoch) {
       const token = command.target.kind === "partition" ? command.target.token : command.target.range.end
-      const { since } = snapshot.placement(table.keyspace, token.high, token.low)
+      // Entries of an index lie elsewhere than what they stand for: any range may be meant.
+      const since = table.kind === "index" ? lastMove(snapshot, table.keyspace) : snapshot.placement(table.keyspace, token.high, token.low).since
       if (asker.epoch < Math.max(since, snapshot.truncationEpoch(tableId))) throw new Refusal(FAILURE.staleEpoch)
     }
     return command
@@ -191,4 +192,9 @@ export class Replica {
     router.begin(verb, 0, asker.requestId).uint16(code)
     router.send(asker.from)
   }
+}
+
+/** The last change of ownership of any range. */
+function lastMove(snapshot: Snapshot, keyspace: string): number {
+  return snapshot.ranges(keyspace).reduce((last, { placement }) => Math.max(last, placement.since), 0)
 }

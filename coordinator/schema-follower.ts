@@ -4,10 +4,12 @@ import type { LocalStore } from "../data/local-store.ts"
 import type { TableSchema } from "../data/schema.ts"
 import type { ClusterMetadata, Snapshot, Unsubscribe } from "./cluster-metadata.ts"
 
-/** Every table of the snapshot that is stored, the system's included. */
+/** Every table of the snapshot that is stored, the system's and those of indexes included. */
 export function storedTables(snapshot: Snapshot): TableSchema[] {
   const tables: TableSchema[] = []
-  for (const keyspace of snapshot.schema.keyspaces.values()) for (const table of keyspace.tables.values()) if (table.kind !== "virtual") tables.push(table)
+  for (const keyspace of snapshot.schema.keyspaces.values()) {
+    for (const table of keyspace.tables.values()) if (table.kind !== "virtual") tables.push(table, ...table.indexes.map((index) => index.table))
+  }
   return tables
 }
 

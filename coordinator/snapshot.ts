@@ -70,7 +70,7 @@ function applySchema(state: MetadataState, expected: Epoch, schema: SchemaDescri
     return { ...table, epoch: touched.has(table.id) ? epoch : (old as TableDescriptor).epoch, truncationEpoch: old?.truncationEpoch ?? epoch }
   }
   const keyspaces = schema.keyspaces.map((keyspace): KeyspaceDescriptor => ({ ...keyspace, tables: keyspace.tables.map(stamp) }))
-  const ids = new Set(keyspaces.flatMap(({ tables }) => tables.map(({ id }) => id)))
+  const ids = new Set(keyspaces.flatMap(({ tables }) => tables.flatMap(({ id, indexes = [] }) => [id, ...indexes.map((index) => index.id)])))
   return {
     ...state, epoch, schemaEpoch: epoch, schema: { ...schema, keyspaces },
     replicationEpochs: replicationEpochs(state, schema, epoch),

@@ -1,5 +1,5 @@
 // One read of one table, as it goes from the coordinator to a replica: a partition, or a token range in ring order.
-import type { TableSchema } from "./schema.ts"
+import type { IndexSchema, TableSchema } from "./schema.ts"
 import type { Token, TokenRange } from "./topology.ts"
 
 /** Rows between two clustering bounds (encoded prefixes); an empty bound is open. */
@@ -8,6 +8,15 @@ export interface ClusteringSlice {
   readonly startInclusive: boolean
   readonly end: Uint8Array
   readonly endInclusive: boolean
+}
+
+/** Which entries of an index name the rows wanted, and perhaps others: whoever asks compares what it gets. */
+export interface IndexSearch {
+  readonly index: IndexSchema
+  /** Of the index's hidden table, sorted: prefixes of class and term. */
+  readonly slices: readonly ClusteringSlice[]
+  /** Set when only one term is looked for: its entries come in the order of the ring. */
+  readonly term: Uint8Array | null
 }
 
 export interface ReadCommand {
@@ -32,6 +41,8 @@ export interface ReadCommand {
    * rows after it in that partition, then the partitions after it. `clustering` null: the partition was finished.
    */
   readonly after: { readonly token: Token; readonly key: Uint8Array; readonly clustering: Uint8Array | null } | null
+  /** Read only rows that this search finds. For coordinators: a replica gets a command for the index and then one for the rows. */
+  readonly index?: IndexSearch
 }
 
 export const NO_LIMIT = 0x7fffffff

@@ -1,8 +1,10 @@
-// The views of one node, wired together: what a write derives, what is owed to whom, what arrives, what is built.
+// The views of one node, wired together: what a write derives, what is owed to whom, what arrives, what is built. Indexes
+// are built beside them: they too are made of rows that are there already.
 import type { Derive, LocalStore, LogPosition } from "../../data/local-store.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import type { ClusterMetadata, Liveness } from "../cluster-metadata.ts"
 import type { MessageRouter } from "../messages.ts"
+import { IndexBuilder } from "../indexes/index-builder.ts"
 import { BuildAgreement } from "./build-agreement.ts"
 import { ViewBuilder } from "./builder.ts"
 import { ViewMessenger } from "./delivery.ts"
@@ -27,6 +29,7 @@ export class ViewManager {
   readonly derive: Derive
   readonly #outbox: Outbox
   readonly #builder: ViewBuilder
+  readonly #indexBuilder: IndexBuilder
   readonly #options: ViewManagerOptions
   #unsubscribe: (() => void) | null = null
   /** Found in the log before the store was open. */
@@ -46,6 +49,7 @@ export class ViewManager {
     this.#outbox = new Outbox({ self, store, current, liveness, clock, delivery: messenger })
     const agreement = new BuildAgreement({ router, store, metadata, liveness, clock })
     this.#builder = new ViewBuilder({ self, store, metadata, outbox: this.#outbox, agreement, clock, log })
+    this.#indexBuilder = new IndexBuilder({ self, store, metadata, clock, log })
   }
 
   /** View entries this node still owes others. */
@@ -69,6 +73,7 @@ export class ViewManager {
     this.#unsubscribe = metadata.subscribe((next, previous) => this.#outbox.metadataChanged(next, previous))
     this.#outbox.start()
     this.#builder.start()
+    this.#indexBuilder.start()
   }
 
   nodeUp(node: number): void {
@@ -78,6 +83,7 @@ export class ViewManager {
   stop(): void {
     this.#unsubscribe?.()
     this.#builder.stop()
+    this.#indexBuilder.stop()
     this.#outbox.stop()
   }
 }

@@ -113,7 +113,7 @@ function viewsOfNode(source: SystemSource, status: "STARTED" | "SUCCESS"): Table
   const views: TableSchema[] = []
   for (const [id, statuses] of viewBuilds) {
     const view = schema.tableById(id)
-    if (view !== null && statuses.get(source.self) === status) views.push(view)
+    if (view?.kind === "view" && statuses.get(source.self) === status) views.push(view)
   }
   return views
 }
@@ -123,7 +123,7 @@ export function viewBuildStatusRows(source: SystemSource): SystemRow[] {
   const rows: SystemRow[] = []
   for (const [id, statuses] of viewBuilds) {
     const view = schema.tableById(id)
-    if (view === null) continue
+    if (view?.kind !== "view") continue
     for (const [number, status] of statuses) {
       const node = nodes.get(number)
       if (node !== undefined) rows.push({ keyspace_name: view.keyspace, view_name: view.name, host_id: node.hostId, status })
