@@ -7,7 +7,7 @@
 //
 // What it does not do: collections and other cells with a path, static rows, range tombstones. `read` says no to them.
 import { Buffer } from "../runtime/pure.ts"
-import { ByteReader, type ByteWriter } from "./bytes.ts"
+import { ByteReader, type ByteWriter, readInt32, readUint16, readUint32, writeInt32, writeUint16 } from "./bytes.ts"
 import { CELL_KIND } from "./row.ts"
 import { FLAG } from "./row-format.ts"
 
@@ -62,8 +62,8 @@ export class FlatRow {
   read(bytes: Buffer, at: number): boolean {
     const flags = bytes[at + 4] as number
     if ((flags & (FLAG.range | FLAG.static)) !== 0) return false
-    const end = at + uint32At(bytes, at)
-    const clusteringEnd = at + HEADER_BYTES + uint16At(bytes, at + 6)
+    const end = at + readUint32(bytes, at)
+    const clusteringEnd = at + HEADER_BYTES + readUint16(bytes, at + 6)
     if (end > bytes.length || clusteringEnd > end) new ByteReader(bytes, at).fail("a whole row")
     this.clear(bytes, at + HEADER_BYTES, clusteringEnd)
     const to = (flags & FLAG.simple) !== 0 ? this.#readSimple(bytes, clusteringEnd, flags) : this.#readGeneral(bytes, clusteringEnd, end, flags)
@@ -73,15 +73,15 @@ export class FlatRow {
   }
 
   #readSimple(bytes: Buffer, from: number, flags: number): number {
-    const high = int32At(bytes, from)
-    const low = int32At(bytes, from + 4)
-    const count = uint16At(bytes, from + 8)
+    const high = readInt32(bytes, from)
+    const low = readInt32(bytes, from + 4)
+    const count = readUint16(bytes, from + 8)
     this.#reserve(count)
     let id = from + 10
     let to = id + 2 * count
     for (let index = 0; index < count; index++, id += 2) {
-      const size = int32At(bytes, to)
-      this.columns[index] = uint16At(bytes, id)
+      const size = readInt32(bytes, to)
+      this.columns[index] = readUint16(bytes, id)
       this.kinds[index] = CELL_KIND.plain
       this.highs[index] = high
       this.lows[index] = low
@@ -101,15 +101,15 @@ export class FlatRow {
   #readGeneral(bytes: Buffer, from: number, end: number, flags: number): number {
     let to = from
     if ((flags & FLAG.marker) !== 0) {
-      this.setMarker(int32At(bytes, to), int32At(bytes, to + 4), int32At(bytes, to + 8), int32At(bytes, to + 12))
+      this.setMarker(readInt32(bytes, to), readInt32(bytes, to + 4), readInt32(bytes, to + 8), readInt32(bytes, to + 12))
       to += 16
     }
     if ((flags & FLAG.deletion) !== 0) {
-      this.setDeletion(int32At(bytes, to), int32At(bytes, to + 4), int32At(bytes, to + 8))
+      this.setDeletion(readInt32(bytes, to), readInt32(bytes, to + 4), readInt32(bytes, to + 8))
       to += 12
     }
-    if (uint16At(bytes, to) !== 0) return -1
-    const count = uint32At(bytes, to + 2)
+    if (readUint16(bytes, to) !== 0) return -1
+    const count = readUint32(bytes, to + 2)
     to += 6
     if (count > (end - to) / CELL_HEADER_BYTES) new ByteReader(bytes, to).fail("as many cells as the row has room for")
     this.#reserve(count)
@@ -117,15 +117,15 @@ export class FlatRow {
       const kind = bytes[to + 2] as number
       // With a path, or damaged: the general way tells.
       if (kind > CELL_KIND.tombstone) return -1
-      this.columns[index] = uint16At(bytes, to)
+      this.columns[index] = readUint16(bytes, to)
       this.kinds[index] = kind
-      this.highs[index] = int32At(bytes, to + 3)
-      this.lows[index] = int32At(bytes, to + 7)
+      this.highs[index] = readInt32(bytes, to + 3)
+      this.lows[index] = readInt32(bytes, to + 7)
       to += CELL_HEADER_BYTES
       const isExpiring = kind === CELL_KIND.expiring
-      this.ttls[index] = isExpiring ? int32At(bytes, to) : 0
+      this.ttls[index] = isExpiring ? readInt32(bytes, to) : 0
       if (isExpiring) to += 4
-      this.expiries[index] = kind === CELL_KIND.plain ? 0 : int32At(bytes, to)
+      this.expiries[index] = kind === CELL_KIND.plain ? 0 : readInt32(bytes, to)
       if (kind !== CELL_KIND.plain) to += 4
     }
     for (let index = 0; index < count; index++) {
@@ -133,7 +133,7 @@ export class FlatRow {
       this.starts[index] = this.ends[index] = to
       if (this.kinds[index] === CELL_KIND.tombstone) continue
       this.starts[index] = to + 4
-      to += 4 + int32At(bytes, to)
+      to += 4 + readInt32(bytes, to)
       this.ends[index] = to
     }
     this.count = count
@@ -281,21 +281,21 @@ export class FlatRow {
     else this.#writeGeneralHeader(out)
     this.#writeValues(out)
     const bytes = out.buffer
-    putInt32(bytes, at, out.length - at)
+    writeInt32(bytes, at, out.length - at)
     bytes[at + 4] = (isSimple ? FLAG.simple : 0) | (this.hasMarker ? FLAG.marker : 0) | (this.hasDeletion ? FLAG.deletion : 0)
     bytes[at + 5] = 0
-    putUint16(bytes, at + 6, clusteringSize)
+    writeUint16(bytes, at + 6, clusteringSize)
   }
 
   #writeSimpleHeader(out: ByteWriter): void {
     const count = this.count
     let to = out.grow(10 + 2 * count)
     const bytes = out.buffer
-    putInt32(bytes, to, (this.hasMarker ? this.markerHigh : this.highs[0]) as number)
-    putInt32(bytes, to + 4, (this.hasMarker ? this.markerLow : this.lows[0]) as number)
-    putUint16(bytes, to + 8, count)
+    writeInt32(bytes, to, (this.hasMarker ? this.markerHigh : this.highs[0]) as number)
+    writeInt32(bytes, to + 4, (this.hasMarker ? this.markerLow : this.lows[0]) as number)
+    writeUint16(bytes, to + 8, count)
     to += 10
-    for (let index = 0; index < count; index++, to += 2) putUint16(bytes, to, this.columns[index] as number)
+    for (let index = 0; index < count; index++, to += 2) writeUint16(bytes, to, this.columns[index] as number)
   }
 
   #writeGeneralHeader(out: ByteWriter): void {
@@ -303,34 +303,34 @@ export class FlatRow {
     let to = out.grow(34 + 19 * count)
     const bytes = out.buffer
     if (this.hasMarker) {
-      putInt32(bytes, to, this.markerHigh)
-      putInt32(bytes, to + 4, this.markerLow)
-      putInt32(bytes, to + 8, this.markerTtl)
-      putInt32(bytes, to + 12, this.markerExpiresAt)
+      writeInt32(bytes, to, this.markerHigh)
+      writeInt32(bytes, to + 4, this.markerLow)
+      writeInt32(bytes, to + 8, this.markerTtl)
+      writeInt32(bytes, to + 12, this.markerExpiresAt)
       to += 16
     }
     if (this.hasDeletion) {
-      putInt32(bytes, to, this.deletionHigh)
-      putInt32(bytes, to + 4, this.deletionLow)
-      putInt32(bytes, to + 8, this.deletionTime)
+      writeInt32(bytes, to, this.deletionHigh)
+      writeInt32(bytes, to + 4, this.deletionLow)
+      writeInt32(bytes, to + 8, this.deletionTime)
       to += 12
     }
-    putUint16(bytes, to, 0)
-    putInt32(bytes, to + 2, count)
+    writeUint16(bytes, to, 0)
+    writeInt32(bytes, to + 2, count)
     to += 6
     for (let index = 0; index < count; index++) {
       const kind = this.kinds[index] as number
-      putUint16(bytes, to, this.columns[index] as number)
+      writeUint16(bytes, to, this.columns[index] as number)
       bytes[to + 2] = kind
-      putInt32(bytes, to + 3, this.highs[index] as number)
-      putInt32(bytes, to + 7, this.lows[index] as number)
+      writeInt32(bytes, to + 3, this.highs[index] as number)
+      writeInt32(bytes, to + 7, this.lows[index] as number)
       to += CELL_HEADER_BYTES
       if (kind === CELL_KIND.expiring) {
-        putInt32(bytes, to, this.ttls[index] as number)
+        writeInt32(bytes, to, this.ttls[index] as number)
         to += 4
       }
       if (kind !== CELL_KIND.plain) {
-        putInt32(bytes, to, this.expiries[index] as number)
+        writeInt32(bytes, to, this.expiries[index] as number)
         to += 4
       }
     }
@@ -349,7 +349,7 @@ export class FlatRow {
       if (this.kinds[index] === CELL_KIND.tombstone) continue
       const start = this.starts[index] as number
       const length = (this.ends[index] as number) - start
-      putInt32(bytes, to, length)
+      writeInt32(bytes, to, length)
       copyBytes(this.sources[index] as Buffer, start, length, bytes, to + 4)
       to += 4 + length
     }
@@ -427,25 +427,4 @@ function compareDeletionsOf(a: FlatRow, b: FlatRow): number {
 function copyBytes(source: Buffer, from: number, length: number, target: Buffer, to: number): void {
   if (length > SHORT) source.copy(target, to, from, from + length)
   else for (let index = 0; index < length; index++) target[to + index] = source[from + index] as number
-}
-
-// By hand: Buffer's own readers and writers check their arguments, at three times the cost in loops over cells.
-function int32At(bytes: Buffer, at: number): number {
-  return ((bytes[at] as number) << 24) | ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number)
-}
-function uint32At(bytes: Buffer, at: number): number {
-  return int32At(bytes, at) >>> 0
-}
-function uint16At(bytes: Buffer, at: number): number {
-  return ((bytes[at] as number) << 8) | (bytes[at + 1] as number)
-}
-function putInt32(bytes: Buffer, at: number, value: number): void {
-  bytes[at] = value >>> 24
-  bytes[at + 1] = value >>> 16
-  bytes[at + 2] = value >>> 8
-  bytes[at + 3] = value
-}
-function putUint16(bytes: Buffer, at: number, value: number): void {
-  bytes[at] = value >>> 8
-  bytes[at + 1] = value
 }

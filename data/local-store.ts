@@ -1,7 +1,10 @@
 // What the distributed half asks of one node's storage. `storage/` implements it; the coordinator, the views and the
 // simulator know only this.
-import type { Maybe } from "../runtime/pure.ts"
+import type { Buffer, Maybe } from "../runtime/pure.ts"
+import type { ByteWriter } from "./bytes.ts"
 import type { DirectRead, DirectSink } from "./direct-read.ts"
+import type { FlatRow } from "./flat-row.ts"
+import type { MutationWriter } from "./mutation.ts"
 import type { ReadCommand } from "./read-command.ts"
 import type { Deletion, RangeTombstone, Row } from "./row.ts"
 import type { TableId, TableSchema } from "./schema.ts"
@@ -52,7 +55,27 @@ export interface ObligationWriter {
  * `existing` is null when there is no trace of the row. `incoming` is the mutation's part alone (for a covering
  * deletion: a row with that deletion and nothing else).
  */
-export type Derive = (table: TableSchema, existing: RowView | null, incoming: RowView, merged: RowView, out: ObligationWriter) => void
+export interface Derive {
+  (table: TableSchema, existing: RowView | null, incoming: RowView, merged: RowView, out: ObligationWriter): void
+  /** The same without objects, for rows and tables that it takes. Whoever has none is called as above for all. */
+  readonly flat?: FlatDerive
+}
+
+export interface FlatDerive {
+  /** Whether every view of the table can be derived from FlatRows. */
+  takes(table: TableSchema): boolean
+  /** The base row's partition key is `key[keyStart, keyEnd)`. Rows and key are valid during the call only. */
+  row(table: TableSchema, key: Buffer, keyStart: number, keyEnd: number, existing: FlatRow | null, incoming: FlatRow, merged: FlatRow, out: DerivedWriter): void
+}
+
+/** Takes entries and obligations where they are written, without a copy. REQUIRES: what is begun is ended before anything else is begun. */
+export interface DerivedWriter {
+  /** One mutation of a table that the store knows. It is taken as it is: nobody checks it again. */
+  beginEntry(): MutationWriter
+  endEntry(): void
+  beginObligation(): ByteWriter
+  endObligation(): void
+}
 
 /**
  * Receives what a read finds, in the order asked for. Byte ranges are valid during the call only and hold rows in the
@@ -91,6 +114,10 @@ export interface StoreEvents {
   obligation(bytes: Uint8Array, position: LogPosition, replayed: boolean): void
   /** Background work (a flush, a compaction, removing files) failed. A flush is tried again. */
   failed?(error: Error): void
+  /** The commit log could not be written or synced, is damaged, or has refused a write because the disk is full. */
+  logFailed?(error: Error): void
+  /** A data file is damaged, or the disk refused to read or write one. */
+  diskFailed?(error: Error): void
 }
 
 export interface LocalStore {
@@ -98,7 +125,9 @@ export interface LocalStore {
    * Applies the mutation atomically: one log record, then the memtables, so that the next read sees it. The record is in the
    * log's buffer when this returns (or the promise resolves): call `writeOut` before an acknowledgement leaves the process.
    * REQUIRES: every table named is known (else UnknownTableError, and nothing changes).
-   * A promise only when existing rows must be read from disk for `derive`, the row is locked, or memtables are full.
+   * A promise only when existing rows must be read from disk for `derive`, the row is locked, memtables are full, or the log is
+   * synced before each acknowledgement (commitlog_sync batch and group): then it resolves when the record is on the disk.
+   * Throws or rejects when the log has failed or the disk is full: before anything has changed, or with CommitLogError.
    */
   apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition>
   /**

@@ -20,6 +20,8 @@
 // What is bad about it: keys are repeated in every record although many obligations share them.
 import type { Buffer } from "../../runtime/pure.ts"
 import { ByteReader, type ByteWriter, CorruptionError } from "../../data/bytes.ts"
+import { type FlatView, type KeyParts, writeValue } from "../../data/flat-entry.ts"
+import type { FlatRow } from "../../data/flat-row.ts"
 import { decodeClustering, encodeClustering } from "../../data/row-format.ts"
 import type { TableId } from "../../data/schema.ts"
 
@@ -62,6 +64,30 @@ export function encodeObligation(fields: ObligationFields, out: ByteWriter): voi
   const viewKey = encodeClustering(fields.viewKey)
   out.uint32(viewKey.length)
   out.bytes(viewKey)
+}
+
+/**
+ * As encodeObligation, for the view key (row, cell) of flat-entry.ts and the base row whose partition key is `key[keyStart, keyEnd)`
+ * and whose clustering is `merged`'s.
+ */
+export function encodeFlatObligation(
+  out: ByteWriter, selfWritten: boolean, view: FlatView, base: TableId, incarnation: number, counter: number,
+  key: Buffer, keyStart: number, keyEnd: number, merged: FlatRow, parts: KeyParts, row: FlatRow, cell: number,
+): void {
+  const { clusteringIn, clusteringStart, clusteringEnd } = merged
+  out.uint8(VERSION)
+  out.uint8(selfWritten ? SELF_WRITTEN : 0)
+  out.uint32(view.view.id)
+  out.uint32(base)
+  out.uint32(incarnation)
+  out.uint32(counter)
+  out.uint16(keyEnd - keyStart)
+  out.copy(key, keyStart, keyEnd)
+  out.uint16(clusteringEnd - clusteringStart)
+  out.copy(clusteringIn, clusteringStart, clusteringEnd)
+  const viewKeySizeAt = out.grow(4)
+  for (let index = 0; index < view.parts.length; index++) writeValue(out, view.parts[index] as number, parts, row, cell)
+  out.patchUint32(viewKeySizeAt, out.length - viewKeySizeAt - 4)
 }
 
 /** Byte fields are views of `bytes`. Throws CorruptionError. */
