@@ -7,6 +7,7 @@
 //
 // A read merges memtables and SSTables newest first, also in one stretch, after missing blocks have been brought in.
 import { Buffer, type Maybe } from "../runtime/pure.ts"
+import { readUint32 } from "../data/bytes.ts"
 import type {
   ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, TableStats,
 } from "../data/local-store.ts"
@@ -86,15 +87,15 @@ export class Store implements LocalStore {
     derived.reset()
     deriveMutation(bytes, this.#tables, derive, derived)
     const entries = derived.entries.view()
-    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) checkMutation(entries, at, this.#tables)
+    if (derived.mustCheckEntries) for (let at = 0; at < entries.length; at += readUint32(entries, at)) checkMutation(entries, at, this.#tables)
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), derived)
     applyMutation(bytes, 0, this.#tables, position, false)
-    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) applyMutation(entries, at, this.#tables, position, false)
-    const obligations = derived.obligations.take()
+    for (let at = 0; at < entries.length; at += readUint32(entries, at)) applyMutation(entries, at, this.#tables, position, false)
+    const { obligations } = derived
     for (let at = 0; at < obligations.length; ) {
-      const size = obligations.readUInt32BE(at)
-      this.#state.events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
-      at += 4 + size
+      const end = at + 4 + readUint32(obligations.buffer, at)
+      this.#state.events.obligation(Buffer.from(obligations.buffer.subarray(at + 4, end)), position, false)
+      at = end
     }
     if (this.#space.isFull) this.#files.makeRoom()
     return position
