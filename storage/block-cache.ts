@@ -1,86 +1,172 @@
-// Blocks of SSTables in memory, up to a number of bytes. A file keeps an array of its blocks, so that a hit is one array
-// access and a mark; when there are too many bytes a clock hand goes round and lets go of blocks that were not marked
-// since it last came by.
-import type { SSTableBlock } from "./sstable-block.ts"
+// Blocks of SSTables in memory, up to a number of bytes. They lie one behind the other in slabs; when the slabs are full
+// the oldest is emptied: of its blocks those that were used since they came (at most half a slab of them) move to the
+// new slab, the others are let go. A file keeps an array of its blocks, so that a hit is one array access and a mark.
+//
+// Reading a block into the cache allocates nothing but a small object: the reader asks `reserve` for room, writes the
+// bytes there, and says `put`. With an array buffer for every block the collector had as much to do as the
+// decompressor.
+//
+// Whose bytes: a slab that was emptied is filled again only in a later turn of the event loop. So whoever got a block
+// may look at its bytes until the turn ends, whatever else is read meanwhile, and never longer. Without a
+// clock (jobs, whose work goes on over many turns) slabs are never filled again, and the collector takes them.
+import type { Clock } from "../runtime/clock.ts"
+import { Buffer } from "../runtime/pure.ts"
+
+/** Bytes in a slab, and what they mean. */
+export interface CachedBlock {
+  readonly bytes: Buffer
+  /** Where the block begins in `bytes`, and its size. */
+  readonly start: number
+  readonly size: number
+  /** The same block elsewhere. */
+  movedTo(bytes: Buffer, start: number): CachedBlock
+}
 
 /** The cached blocks of one file, by index. */
-export class CachedFile {
-  readonly blocks: (SSTableBlock | null)[]
+export class CachedFile<Block extends CachedBlock = CachedBlock> {
+  readonly blocks: (Block | null)[]
   /** Marks of use, by index. */
   readonly used: Uint8Array
-  /** Blocks in the cache. */
-  count = 0
 
   constructor(blockCount: number) {
-    this.blocks = new Array<SSTableBlock | null>(blockCount).fill(null)
+    this.blocks = new Array<Block | null>(blockCount).fill(null)
     this.used = new Uint8Array(blockCount)
+  }
+}
+
+const SMALLEST_SLAB_BYTES = 16 << 10
+const LARGEST_SLAB_BYTES = 1 << 20
+/** The capacity is so many slabs. */
+const SLABS = 32
+/** Slabs kept to be filled again; what else is emptied in one turn is left to the collector. */
+const FREE_SLABS = 4
+
+class Slab {
+  readonly bytes: Buffer
+  filled = 0
+  /** What lies in it: parallel arrays. */
+  readonly files: CachedFile[] = []
+  readonly indexes: number[] = []
+
+  constructor(bytes: Buffer) {
+    this.bytes = bytes
   }
 }
 
 export class BlockCache {
   readonly #capacityBytes: number
+  readonly #slabBytes: number
+  readonly #clock: Clock | null
+  /** Oldest first; the last one is being filled. */
+  #slabs: Slab[] = []
   #bytes = 0
-  /** Cached blocks in the order of the hand: parallel arrays. */
-  readonly #files: CachedFile[] = []
-  readonly #indexes: number[] = []
-  #hand = 0
+  /** Emptied in this turn. */
+  #resting: Buffer[] = []
+  readonly #free: Buffer[] = []
+  #slab = new Slab(Buffer.alloc(0))
 
-  constructor(capacityBytes: number) {
+  constructor(capacityBytes: number, clock: Clock | null = null) {
     this.#capacityBytes = capacityBytes
+    this.#slabBytes = Math.min(Math.max(Math.floor(capacityBytes / SLABS), SMALLEST_SLAB_BYTES), LARGEST_SLAB_BYTES)
+    this.#clock = clock
   }
 
+  /** Of all slabs, full or not. */
   get bytes(): number {
     return this.#bytes
   }
+  get capacityBytes(): number {
+    return this.#capacityBytes
+  }
 
-  get(file: CachedFile, index: number): SSTableBlock | null {
-    const block = file.blocks[index] as SSTableBlock | null
+  get<Block extends CachedBlock>(file: CachedFile<Block>, index: number): Block | null {
+    const block = file.blocks[index] as Block | null
     if (block !== null) file.used[index] = 1
     return block
   }
 
-  put(file: CachedFile, index: number, block: SSTableBlock): void {
-    if (file.blocks[index] !== null) return
+  /** Makes room for a block: `reservedBytes` at `reservedAt`. It is kept only when `put` follows before anything else is reserved. */
+  reserve(size: number): void {
+    if (this.#slab.filled + size > this.#slab.bytes.length) this.#nextSlab(size)
+  }
+  get reservedBytes(): Buffer {
+    return this.#slab.bytes
+  }
+  get reservedAt(): number {
+    return this.#slab.filled
+  }
+
+  /** Keeps a block that lies where `reserve` said. */
+  put<Block extends CachedBlock>(file: CachedFile<Block>, index: number, block: Block): void {
+    const slab = this.#slab
+    slab.filled += block.size
+    slab.files.push(file as unknown as CachedFile)
+    slab.indexes.push(index)
     file.blocks[index] = block
-    file.used[index] = 1
-    file.count++
-    this.#bytes += block.bytes.length
-    this.#files.push(file)
-    this.#indexes.push(index)
-    while (this.#bytes > this.#capacityBytes && this.#files.length > 1) this.#evictOne()
+    file.used[index] = 0
   }
 
-  /** Lets go of all blocks of a file that is gone. */
-  forget(file: CachedFile): void {
-    if (file.count === 0) return
-    for (let at = this.#files.length - 1; at >= 0; at--) if (this.#files[at] === file) this.#removeAt(at)
+  /** Lets go of all blocks of a file that is gone. Slabs in which nothing is left are free at once, the room in others when their turn comes. */
+  forget<Block extends CachedBlock>(file: CachedFile<Block>): void {
+    file.blocks.fill(null)
+    this.#slabs = this.#slabs.filter((slab) => {
+      const isInUse = slab.files.some((other, at) => isIn(slab, other, slab.indexes[at] as number))
+      if (!isInUse) this.#empty(slab)
+      return isInUse
+    })
+    if (this.#slabs.at(-1) !== this.#slab) this.#slab = new Slab(Buffer.alloc(0))
   }
 
-  #evictOne(): void {
-    for (;;) {
-      if (this.#hand >= this.#files.length) this.#hand = 0
-      const file = this.#files[this.#hand] as CachedFile
-      const index = this.#indexes[this.#hand] as number
-      if (file.used[index] === 0) {
-        this.#removeAt(this.#hand)
-        return
-      }
-      file.used[index] = 0
-      this.#hand++
+  #nextSlab(size: number): void {
+    const bytes = Math.max(size, this.#slabBytes)
+    const emptied: Slab[] = []
+    while (this.#slabs.length > 0 && this.#bytes + bytes > this.#capacityBytes) {
+      const oldest = this.#slabs.shift() as Slab
+      this.#empty(oldest)
+      emptied.push(oldest)
     }
+    const next = new Slab(bytes === this.#slabBytes ? (this.#free.pop() ?? Buffer.allocUnsafeSlow(bytes)) : Buffer.allocUnsafeSlow(bytes))
+    this.#slabs.push(next)
+    this.#bytes += bytes
+    this.#slab = next
+    const room = Math.min(this.#slabBytes >>> 1, bytes - size)
+    for (const slab of emptied) moveUsed(slab, next, room)
   }
 
-  #removeAt(at: number): void {
-    const file = this.#files[at] as CachedFile
-    const index = this.#indexes[at] as number
-    this.#bytes -= (file.blocks[index] as SSTableBlock).bytes.length
-    file.blocks[index] = null
-    file.count--
-    // The last one takes its place: the order of the hand is only roughly that of arrival.
-    const lastFile = this.#files.pop() as CachedFile
-    const lastIndex = this.#indexes.pop() as number
-    if (at === this.#files.length) return
-    this.#files[at] = lastFile
-    this.#indexes[at] = lastIndex
+  #empty(slab: Slab): void {
+    this.#bytes -= slab.bytes.length
+    if (this.#clock === null || slab.bytes.length !== this.#slabBytes || this.#resting.length + this.#free.length >= FREE_SLABS) return
+    if (this.#resting.length === 0) this.#clock.atTurnEnd(() => this.#rested())
+    this.#resting.push(slab.bytes)
+  }
+
+  #rested(): void {
+    this.#free.push(...this.#resting)
+    this.#resting = []
+  }
+}
+
+function isIn(slab: Slab, file: CachedFile, index: number): boolean {
+  const block = file.blocks[index]
+  return block !== null && block !== undefined && block.bytes === slab.bytes
+}
+
+/** Copies blocks that were used to the new slab, until `room` of it is taken; the others are gone. */
+function moveUsed(from: Slab, to: Slab, room: number): void {
+  for (let at = 0; at < from.files.length; at++) {
+    const file = from.files[at] as CachedFile
+    const index = from.indexes[at] as number
+    const block = file.blocks[index] as CachedBlock | null
+    if (block === null || block.bytes !== from.bytes) continue
+    if (file.used[index] === 0 || to.filled + block.size > room) {
+      file.blocks[index] = null
+      continue
+    }
+    block.bytes.copy(to.bytes, to.filled, block.start, block.start + block.size)
+    file.blocks[index] = block.movedTo(to.bytes, to.filled)
+    file.used[index] = 0
+    to.files.push(file)
+    to.indexes.push(index)
+    to.filled += block.size
   }
 }

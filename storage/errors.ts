@@ -16,7 +16,7 @@ export class UnknownTableError extends Error {
 /** The data directory does not belong to this node, or was written by a newer version. */
 export class DataDirectoryError extends Error {
   override readonly name = "DataDirectoryError"
-  readonly reason: "in_use" | "newer_format" | "other_host" | "other_cluster" | "damaged"
+  readonly reason: "in_use" | "newer_format" | "older_format" | "other_host" | "other_cluster" | "damaged"
   constructor(reason: DataDirectoryError["reason"], message: string) {
     super(message)
     this.reason = reason

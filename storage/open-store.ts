@@ -43,7 +43,7 @@ export async function openStore(parts: StoreParts): Promise<Store> {
   try {
     const manifest = Manifest.open(disk, directory.manifestPath)
     const space = new MemorySpace(options.memtableSpaceBytes)
-    const cache = new BlockCache(options.blockCacheBytes)
+    const cache = new BlockCache(options.blockCacheBytes, clock)
     const pace = new ReadPace(clock, options.alwaysWaitForDisk)
     const tables = new Map(options.tables.filter((table) => table.kind !== "virtual").map((table) => [table.id, new TableStore(table, space)]))
     const wasDropped = droppedTables(options, manifest)

@@ -24,11 +24,11 @@ export class ReadPace {
     return true
   }
 
-  /** Runs a blocking read and takes its time. */
-  blocking<T>(read: () => T): T {
-    const startMs = this.#clock.monotonicMs()
-    const result = read()
+  /** Before a blocking read; its result is for `end`. */
+  begin(): number {
+    return this.#clock.monotonicMs()
+  }
+  end(startMs: number): void {
     if (this.#clock.monotonicMs() - startMs > SLOW_MS) this.#carefulLeft = CAREFUL_READS
-    return result
   }
 }

@@ -1,31 +1,40 @@
-// A block of an SSTable in memory (sstable-format.ts), and where its entries are. Lives in the block cache; whoever still
-// looks at it when the cache lets go keeps it alive.
+// A block of an SSTable in memory (sstable-format.ts), and where its entries are. It lies in a slab of the block cache
+// (block-cache.ts): its bytes are valid until the turn of the event loop ends.
 import type { Buffer } from "../runtime/pure.ts"
 import { CorruptionError } from "../data/bytes.ts"
 import { FLAG } from "../data/row-format.ts"
+import type { CachedBlock } from "./block-cache.ts"
 import { DELETION_BYTES, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES } from "./sstable-format.ts"
 
-export class SSTableBlock {
+export class SSTableBlock implements CachedBlock {
   readonly bytes: Buffer
+  readonly start: number
+  readonly size: number
   readonly entryCount: number
   readonly partitionCount: number
   readonly #offsets: number
   readonly #partitions: number
 
   /** Throws CorruptionError when the tables at the end do not fit; `offset` is where the block is stored. */
-  constructor(bytes: Buffer, offset: number) {
+  constructor(bytes: Buffer, start: number, size: number, offset: number) {
     this.bytes = bytes
-    const size = bytes.length
-    this.entryCount = size < 4 ? 0 : bytes.readUInt16BE(size - 4)
-    this.partitionCount = size < 4 ? 0 : bytes.readUInt16BE(size - 2)
-    this.#partitions = size - 4 - 2 * this.partitionCount
+    this.start = start
+    this.size = size
+    const end = start + size
+    this.entryCount = size < 4 ? 0 : bytes.readUInt16BE(end - 4)
+    this.partitionCount = size < 4 ? 0 : bytes.readUInt16BE(end - 2)
+    this.#partitions = end - 4 - 2 * this.partitionCount
     this.#offsets = this.#partitions - 2 * this.entryCount
-    if (this.entryCount === 0 || this.#offsets < 0) throw new CorruptionError("expected a block with entries", offset)
+    if (this.entryCount === 0 || this.#offsets < start) throw new CorruptionError("expected a block with entries", offset)
   }
 
-  /** Where the entry starts. */
+  movedTo(bytes: Buffer, start: number): SSTableBlock {
+    return new SSTableBlock(bytes, start, this.size, 0)
+  }
+
+  /** Where the entry starts in `bytes`. */
   at(entry: number): number {
-    return this.bytes.readUInt16BE(this.#offsets + 2 * entry)
+    return this.start + this.bytes.readUInt16BE(this.#offsets + 2 * entry)
   }
   flags(entry: number): number {
     return this.bytes[this.at(entry) + 4] as number

@@ -4,7 +4,7 @@ import { ByteWriter } from "../data/bytes.ts"
 import { encodeRangeTombstone } from "../data/row-format.ts"
 import type { TableDescriptor } from "../data/schema.ts"
 import { EVERY_ROW, type PartitionMerge } from "./partition-merge.ts"
-import { CODEC, type Codec } from "./sstable-format.ts"
+import { compressionOf } from "./sstable-codec.ts"
 import type { SSTableSummary, SSTableWriter, SSTableWriterOptions } from "./sstable-writer.ts"
 
 /** What a flush or a compaction has written; null when nothing was left to write, and there is no file. */
@@ -13,14 +13,7 @@ export interface SSTableJobResult {
 }
 
 export function writerOptions({ options }: TableDescriptor): SSTableWriterOptions {
-  return { codec: codecOf(options.compression), bloomFilterFpChance: options.bloomFilterFpChance }
-}
-
-/** LZ4 for every compressor named, until there are others; none when compression is switched off. */
-function codecOf(compression: Readonly<Record<string, string>>): Codec {
-  const { enabled, class: name, sstable_compression: oldName } = compression
-  const isOff = enabled === "false" || (name ?? oldName ?? "") === ""
-  return isOff ? CODEC.none : CODEC.lz4
+  return { compression: compressionOf(options.compression), bloomFilterFpChance: options.bloomFilterFpChance }
 }
 
 export class PartitionOutput {

@@ -9,9 +9,10 @@ import { int64Text } from "../data/timestamp.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { syncDirectory, syncFile } from "./commit-log-replay.ts"
 import {
-  BLOCK_BYTES, type Codec, INDEX_ENTRY_BYTES, INDEX_FLAG, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES,
-  type SSTableStatistics, type Section, encodeFileHeader, encodeFooter, encodeSection, storeBlock,
+  INDEX_ENTRY_BYTES, INDEX_FANOUT, INDEX_FLAG, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES,
+  type SSTableStatistics, type Section, encodeFileHeader, encodeFooter, encodeSection,
 } from "./sstable-format.ts"
+import { type Compression, storeBlock } from "./sstable-codec.ts"
 import { StatisticsCollector } from "./sstable-statistics.ts"
 
 const WRITE_BYTES = 256 * 1024
@@ -19,7 +20,7 @@ const WRITE_BYTES = 256 * 1024
 const SYNC_BYTES = 8 << 20
 
 export interface SSTableWriterOptions {
-  readonly codec: Codec
+  readonly compression: Compression
   readonly bloomFilterFpChance: number
 }
 
@@ -35,11 +36,15 @@ export class SSTableWriter {
   readonly #file: AppendFile
   readonly #statistics = new StatisticsCollector()
   /** Stored blocks not yet written. */
-  readonly #out = new ByteWriter(WRITE_BYTES + 2 * BLOCK_BYTES)
-  readonly #block = new ByteWriter(2 * BLOCK_BYTES)
+  readonly #out = new ByteWriter(WRITE_BYTES + (64 << 10))
+  readonly #block = new ByteWriter(16 << 10)
   readonly #entries: number[] = []
   readonly #partitions: number[] = []
-  readonly #index = new ByteWriter(4096)
+  /** Entries of the index block that is being filled, and where they begin; those of the summary likewise. */
+  readonly #index = new ByteWriter(16 << 10)
+  readonly #indexEntries: number[] = []
+  readonly #summary = new ByteWriter(4096)
+  readonly #summaryEntries: number[] = []
   #blocks = 0
   #offset = 0
   #unsynced = 0
@@ -114,12 +119,14 @@ export class SSTableWriter {
   async finish(): Promise<SSTableSummary> {
     assert(this.#tokenCount > 0, "an SSTable has a partition")
     if (this.#entries.length > 0) this.#endBlock()
-    const index = this.#section(this.#index.view())
+    if (this.#indexEntries.length > 0) this.#endIndexBlock()
+    writeOffsets(this.#summary, this.#summaryEntries)
+    const summary = this.#section(this.#summary.view())
     const filter = this.#section(this.#filter().encode())
     const statistics = this.#statistics.finish(this.#tokenText(0), this.#tokenText(this.#tokenCount - 1), this.#plainBytes)
     const statisticsSection = this.#section(Buffer.from(JSON.stringify(statistics)))
-    const bytes = this.#offset + encodeFooter({ index, filter, statistics: statisticsSection, blocks: this.#blocks }, 0).length
-    this.#append(encodeFooter({ index, filter, statistics: statisticsSection, blocks: this.#blocks }, bytes))
+    const bytes = this.#offset + encodeFooter({ summary, filter, statistics: statisticsSection, blocks: this.#blocks }, 0).length
+    this.#append(encodeFooter({ summary, filter, statistics: statisticsSection, blocks: this.#blocks }, bytes))
     this.#writeOut()
     await syncFile(this.#file)
     this.#close()
@@ -142,13 +149,14 @@ export class SSTableWriter {
 
   /** Makes room for an entry; a block that begins with it gets an index entry with these flags and the row's clustering. */
   #beginEntry(flags: number, row: Buffer | null, at: number): void {
-    if (this.#block.length >= BLOCK_BYTES) this.#endBlock()
+    if (this.#block.length >= this.#options.compression.blockBytes) this.#endBlock()
     if (this.#entries.length === 0) this.#beginIndexEntry(flags, row, at)
     this.#entries.push(this.#block.length)
   }
 
   #beginIndexEntry(flags: number, row: Buffer | null, at: number): void {
     const index = this.#index
+    this.#indexEntries.push(index.length)
     const from = row === null ? 0 : clusteringStart(at)
     const to = row === null ? 0 : clusteringEnd(row, at)
     index.uint32(INDEX_ENTRY_BYTES + this.#key.length + (to - from))
@@ -176,13 +184,33 @@ export class SSTableWriter {
     block.uint16(this.#entries.length)
     block.uint16(this.#partitions.length)
     this.#plainBytes += block.length
-    const stored = storeBlock(block.view(), this.#options.codec)
-    this.#index.patchUint32(this.#storedSizeAt, stored.length)
-    this.#append(stored)
+    this.#index.patchUint32(this.#storedSizeAt, this.#store(block.view()))
     this.#blocks++
     block.reset()
     this.#entries.length = 0
     this.#partitions.length = 0
+    if (this.#indexEntries.length === INDEX_FANOUT) this.#endIndexBlock()
+  }
+
+  /** Stores the index block behind its blocks; the summary gets its first entry, with the place of the index block in it. */
+  #endIndexBlock(): void {
+    const index = this.#index
+    const summary = this.#summary
+    const at = summary.length
+    this.#summaryEntries.push(at)
+    summary.copy(index.buffer, 0, index.buffer.readUInt32BE(0))
+    summary.patchUint32(at + 16, Math.floor(this.#offset / 2 ** 32))
+    summary.patchUint32(at + 20, this.#offset >>> 0)
+    writeOffsets(index, this.#indexEntries)
+    summary.patchUint32(at + 24, this.#store(index.view()))
+    index.reset()
+    this.#indexEntries.length = 0
+  }
+
+  #store(block: Buffer): number {
+    const size = storeBlock(block, this.#options.compression, this.#out)
+    this.#appended(size)
+    return size
   }
 
   #section(content: Uint8Array): Section {
@@ -194,7 +222,10 @@ export class SSTableWriter {
 
   #append(bytes: Buffer): void {
     this.#out.bytes(bytes)
-    this.#offset += bytes.length
+    this.#appended(bytes.length)
+  }
+  #appended(size: number): void {
+    this.#offset += size
     if (this.#out.length >= WRITE_BYTES) this.#writeOut()
   }
 
@@ -224,6 +255,12 @@ export class SSTableWriter {
   #tokenText(index: number): string {
     return int64Text(this.#tokens[index * 2] as number, (this.#tokens[index * 2 + 1] as number) >>> 0)
   }
+}
+
+/** What stands behind the entries of an index block or summary: u32 offset of each, u32 how many. */
+function writeOffsets(out: ByteWriter, entries: readonly number[]): void {
+  for (const offset of entries) out.uint32(offset)
+  out.uint32(entries.length)
 }
 
 function rangeDeletion(bytes: Buffer, at: number): Deletion {

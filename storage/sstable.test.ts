@@ -6,7 +6,7 @@ import { encodeRow } from "../data/row-format.ts"
 import { ByteWriter } from "../data/bytes.ts"
 import { BlockCache } from "./block-cache.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
-import { CODEC, type Codec } from "./sstable-format.ts"
+import { CODEC, type Codec, DEFAULT_BLOCK_BYTES } from "./sstable-codec.ts"
 import { SSTableCursor } from "./sstable-source.ts"
 import { SSTableWriter } from "./sstable-writer.ts"
 import { SSTable } from "./sstable.ts"
@@ -26,7 +26,7 @@ async function write(codec: Codec): Promise<Written> {
   const clock = new SimulatedClock()
   const disk = new SimulatedDisk({ clock })
   disk.makeDirectory("tables")
-  const writer = new SSTableWriter(disk, PATH, { codec, bloomFilterFpChance: 0.01 })
+  const writer = new SSTableWriter(disk, PATH, { compression: { codec, level: 3, blockBytes: DEFAULT_BLOCK_BYTES, minRatio: 1.1 }, bloomFilterFpChance: 0.01 })
   const keys = Array.from({ length: 300 }, (_, index) => `key ${index}`).toSorted((x, y) => {
     const a = tokenOf(Buffer.from(x))
     const b = tokenOf(Buffer.from(y))
@@ -71,7 +71,7 @@ function contents(disk: SimulatedDisk): string {
   return text
 }
 
-test.each([["none", CODEC.none], ["LZ4", CODEC.lz4]] as const)("what is written is read, codec %s, and no damaged byte goes unnoticed", async (_name, codec) => {
+test.each(Object.entries(CODEC))("what is written is read, codec %s, and no damaged byte goes unnoticed", async (_name, codec) => {
   const { disk, keys } = await write(codec)
   const whole = contents(disk)
   expect(whole.split("\n").length - 1).toBe(keys.length)
@@ -109,12 +109,14 @@ test("a file that was cut anywhere is not taken for an SSTable", async () => {
   }
 })
 
-test("a newer version is refused by name", async () => {
+test("a newer version is refused by name, and an older one", async () => {
   const { disk } = await write(CODEC.none)
   const bytes = Buffer.from(disk.contents(PATH))
-  bytes[4] = 2
-  disk.appendFile(PATH, { truncateTo: 0 }).write(bytes)
-  expect(() => SSTable.open(disk, 1, PATH, new BlockCache(1000), null)).toThrow("tables/1.sst is an SSTable of version 2, which this version cannot read")
+  for (const version of [3, 1]) {
+    bytes[4] = version
+    disk.appendFile(PATH, { truncateTo: 0 }).write(bytes)
+    expect(() => SSTable.open(disk, 1, PATH, new BlockCache(1000), null)).toThrow(`tables/1.sst is an SSTable of version ${version}, which this version cannot read`)
+  }
 })
 
 test("statistics say what is in it", async () => {

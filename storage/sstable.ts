@@ -1,7 +1,8 @@
-// An open SSTable: its index, filter and statistics in memory, its blocks through the cache.
+// An open SSTable: its summary, filter and statistics in memory, its blocks and index blocks through the cache.
 //
 // `block` is the one place where a block comes from: the cache, or a blocking read. Callers that can wait, and should
-// (read-pace.ts), ask `missing` first and let `load` read without blocking.
+// (read-pace.ts), ask `missing` first and let `load` read without blocking. The checksum of every block is looked at
+// whenever it is read.
 import type { Disk, DiskError, ReadFile } from "../runtime/disk.ts"
 import { Buffer } from "../runtime/pure.ts"
 import { CorruptionError } from "../data/bytes.ts"
@@ -13,8 +14,21 @@ import { BloomFilter } from "./bloom-filter.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
 import type { ReadPace } from "./read-pace.ts"
 import { SSTableBlock } from "./sstable-block.ts"
-import { FILE_HEADER_BYTES, FOOTER_BYTES, type SSTableStatistics, type Section, checkFileHeader, decodeFooter, decodeSection, loadBlock } from "./sstable-format.ts"
+import { loadBlock } from "./sstable-codec.ts"
+import { FILE_HEADER_BYTES, FOOTER_BYTES, type SSTableStatistics, type Section, checkFileHeader, decodeFooter, decodeSection } from "./sstable-format.ts"
+import { IndexBlock } from "./sstable-index-block.ts"
 import { SSTableIndex } from "./sstable-index.ts"
+import type { ReadAhead } from "./sstable-read-ahead.ts"
+
+const NO_BYTES = Buffer.alloc(0)
+
+interface Parts {
+  readonly summary: Buffer
+  readonly summaryOffset: number
+  readonly blocks: number
+  readonly filter: BloomFilter
+  readonly statistics: SSTableStatistics
+}
 
 export class SSTable {
   readonly number: number
@@ -28,21 +42,25 @@ export class SSTable {
   readonly maxTimestampLow: number
   readonly #file: ReadFile
   readonly #cache: BlockCache
-  readonly #cached: CachedFile
+  readonly #blocks: CachedFile<SSTableBlock>
+  readonly #indexBlocks: CachedFile<IndexBlock>
   readonly #pace: ReadPace | null
+  /** Stored bytes on their way into the cache. */
+  #staging: Buffer = NO_BYTES
   /** Reads in flight; a retired file is closed when there are none. */
   #reading = 0
   #isRetired = false
 
-  private constructor(number: number, path: string, file: ReadFile, cache: BlockCache, pace: ReadPace | null, parts: { index: SSTableIndex; filter: BloomFilter; statistics: SSTableStatistics }) {
+  private constructor(number: number, path: string, file: ReadFile, cache: BlockCache, pace: ReadPace | null, parts: Parts) {
     this.number = number
     this.path = path
     this.bytes = file.size
     this.#file = file
     this.#cache = cache
     this.#pace = pace
-    this.#cached = new CachedFile(parts.index.count)
-    this.index = parts.index
+    this.index = new SSTableIndex(parts.summary, parts.blocks, parts.summaryOffset, (indexBlock) => this.#indexBlock(indexBlock))
+    this.#blocks = new CachedFile(parts.blocks)
+    this.#indexBlocks = new CachedFile(this.index.summary.count)
     this.filter = parts.filter
     this.statistics = parts.statistics
     const maxTimestamp = BigInt(parts.statistics.maxTimestamp)
@@ -56,53 +74,65 @@ export class SSTable {
     try {
       const header = readAt(file, 0, FILE_HEADER_BYTES)
       const verdict = checkFileHeader(header)
-      if (verdict === "newer") throw new DataDirectoryError("newer_format", `${path} is an SSTable of version ${header[4] as number}, which this version cannot read`)
+      if (verdict === "newer" || verdict === "older") {
+        throw new DataDirectoryError(`${verdict}_format`, `${path} is an SSTable of version ${header[4] as number}, which this version cannot read`)
+      }
       if (verdict === "damaged") throw new CorruptionError("expected the header of an SSTable", 0)
       const footer = decodeFooter(readAt(file, Math.max(file.size - FOOTER_BYTES, 0), FOOTER_BYTES), file.size)
       const section = ({ offset, length }: Section, what: string): Buffer => decodeSection(readAt(file, offset, length), offset, what)
-      const index = new SSTableIndex(section(footer.index, "index"), footer.blocks, footer.index.offset + 4)
       const filter = BloomFilter.decode(section(footer.filter, "filter"))
       const statistics = JSON.parse(section(footer.statistics, "statistics").toString()) as SSTableStatistics
-      return new SSTable(number, path, file, cache, pace, { index, filter, statistics })
+      const summary = section(footer.summary, "summary")
+      return new SSTable(number, path, file, cache, pace, { summary, summaryOffset: footer.summary.offset + 4, blocks: footer.blocks, filter, statistics })
     } catch (error) {
       file.close()
       throw error instanceof CorruptionError ? CorruptFileError.from(path, error) : error
     }
   }
 
-  /** The block from the cache, or read now. Throws CorruptFileError, DiskError. */
-  block(index: number): SSTableBlock {
-    return this.#cache.get(this.#cached, index) ?? this.#readNow(index)
+  /** The block from the cache, or read now; `ahead` is what a walk has read ahead. Throws CorruptFileError, DiskError. */
+  block(index: number, ahead: ReadAhead | null = null): SSTableBlock {
+    return this.#cache.get(this.#blocks, index) ?? this.#readNow(index, ahead)
   }
 
   /**
    * Adds the blocks that a read of these rows of the partition begins with and that are not in the cache: where the
-   * partition starts, and where each slice does. What else is needed (a slice over many blocks) is read when it comes.
+   * partition starts, and where each slice does; or the index block that says which these are: then ask again when it is
+   * loaded. What else is needed (a slice over many blocks) is read when it comes.
    */
   missing(table: TableSchema, tokenHigh: number, tokenLow: number, key: Buffer, slices: readonly ClusteringSlice[], reversed: boolean, into: MissingBlock[]): void {
     if (!this.filter.mayContain(tokenHigh, tokenLow)) return
-    const start = this.index.startBlock(tokenHigh, tokenLow, key)
+    const { index } = this
+    if (this.#isIndexMissing(index.indexBlockOf(tokenHigh, tokenLow, key), into)) return
+    const start = index.startBlock(tokenHigh, tokenLow, key)
     this.#addMissing(start, into)
-    const last = this.index.lastBlock(start, tokenHigh, tokenLow, key)
-    if (last === start) return
+    if (!index.goesOn(start, tokenHigh, tokenLow, key)) return
+    const lastIndexBlock = index.indexBlockOfLast(start, tokenHigh, tokenLow, key)
+    if (this.#isIndexMissing(lastIndexBlock, into)) return
+    const last = index.lastBlock(start, tokenHigh, tokenLow, key)
     for (const slice of slices) {
       const prefix = reversed ? slice.end : slice.start
-      const inclusive = reversed ? slice.endInclusive : slice.startInclusive
+      const side = (reversed ? slice.endInclusive : slice.startInclusive) === reversed ? 1 : -1
       if (prefix.length === 0) this.#addMissing(reversed ? last : start, into)
-      else this.#addMissing(this.index.blockOfBound(start, last, prefix, inclusive === reversed ? 1 : -1, table), into)
+      else if (!this.#isIndexMissing(index.indexBlockOfBound(start, last, prefix, side, table), into)) this.#addMissing(index.blockOfBound(start, last, prefix, side, table), into)
     }
   }
 
-  /** Reads a block into the cache without blocking. */
-  load(index: number, done: (error: CorruptFileError | DiskError | null) => void): void {
-    const stored = Buffer.allocUnsafeSlow(this.index.storedSize(index))
+  /** Reads what `missing` named into the cache without blocking. */
+  load({ index, isIndex }: MissingBlock, done: (error: CorruptFileError | DiskError | null) => void): void {
+    const offset = isIndex ? this.index.summary.blockOffset(index) : this.index.blockOffset(index)
+    const stored = Buffer.allocUnsafeSlow(isIndex ? this.index.summary.storedSize(index) : this.index.storedSize(index))
     this.#reading++
-    this.#file.read(stored, this.index.blockOffset(index), (error, count) => {
+    this.#file.read(stored, offset, (error, count) => {
       this.#reading--
-      if (this.#isRetired && this.#reading === 0) this.#file.close()
+      if (this.#isRetired) {
+        if (this.#reading === 0) this.#file.close()
+        return done(null)
+      }
       if (error !== null) return done(error)
       try {
-        this.#keep(index, stored.subarray(0, count))
+        if (isIndex) this.#keepIndexBlock(index, stored.subarray(0, count), stored.length, offset)
+        else this.#keep(index, stored.subarray(0, count), stored.length, offset)
       } catch (damage) {
         if (damage instanceof CorruptFileError) return done(damage)
         throw damage
@@ -114,35 +144,87 @@ export class SSTable {
   /** No read begins after this. The file is closed when the reads in flight are done. */
   retire(): void {
     this.#isRetired = true
-    this.#cache.forget(this.#cached)
+    this.#cache.forget(this.#blocks)
+    this.#cache.forget(this.#indexBlocks)
     if (this.#reading === 0) this.#file.close()
   }
 
   #addMissing(index: number, into: MissingBlock[]): void {
-    if (this.#cache.get(this.#cached, index) === null && !into.some((other) => other.table === this && other.index === index)) into.push({ table: this, index })
+    if (this.#cache.get(this.#blocks, index) === null) this.#add(index, false, into)
+  }
+  #isIndexMissing(index: number, into: MissingBlock[]): boolean {
+    if (this.#cache.get(this.#indexBlocks, index) !== null) return false
+    this.#add(index, true, into)
+    return true
+  }
+  #add(index: number, isIndex: boolean, into: MissingBlock[]): void {
+    if (!into.some((other) => other.table === this && other.index === index && other.isIndex === isIndex)) into.push({ table: this, index, isIndex })
   }
 
-  #readNow(index: number): SSTableBlock {
-    const read = (): Buffer => readAt(this.#file, this.index.blockOffset(index), this.index.storedSize(index))
-    return this.#keep(index, this.#pace === null ? read() : this.#pace.blocking(read))
-  }
-
-  #keep(index: number, stored: Buffer): SSTableBlock {
+  #readNow(index: number, ahead: ReadAhead | null): SSTableBlock {
     const offset = this.index.blockOffset(index)
+    const size = this.index.storedSize(index)
+    return this.#keep(index, ahead?.get(offset, size) ?? this.#stored(offset, size, ahead), size, offset)
+  }
+
+  #indexBlock(index: number): IndexBlock {
+    const block = this.#cache.get(this.#indexBlocks, index)
+    if (block !== null) return block
+    const offset = this.index.summary.blockOffset(index)
+    const size = this.index.summary.storedSize(index)
+    return this.#keepIndexBlock(index, this.#stored(offset, size, null), size, offset)
+  }
+
+  /** Reads stored bytes; they are valid until the next call. */
+  #stored(offset: number, size: number, ahead: ReadAhead | null): Buffer {
+    const startMs = this.#pace === null ? 0 : this.#pace.begin()
+    let stored: Buffer
+    if (ahead === null) {
+      if (this.#staging.length < size) this.#staging = Buffer.allocUnsafeSlow(size)
+      stored = this.#staging.length === size ? this.#staging : this.#staging.subarray(0, size)
+      const count = this.#file.readNow(stored, offset)
+      if (count < size) stored = stored.subarray(0, count)
+    } else {
+      stored = ahead.fill(this.#file, offset, size)
+    }
+    if (this.#pace !== null) this.#pace.end(startMs)
+    return stored
+  }
+
+  #keep(index: number, stored: Buffer, size: number, offset: number): SSTableBlock {
     try {
-      if (stored.length !== this.index.storedSize(index)) throw new CorruptionError("expected a whole block", offset)
-      const block = new SSTableBlock(loadBlock(stored, offset), offset)
-      if (!this.#isRetired) this.#cache.put(this.#cached, index, block)
+      const plainSize = this.#decode(stored, size, offset)
+      const block = new SSTableBlock(this.#cache.reservedBytes, this.#cache.reservedAt, plainSize, offset)
+      this.#cache.put(this.#blocks, index, block)
       return block
     } catch (error) {
       throw error instanceof CorruptionError ? CorruptFileError.from(this.path, error) : error
     }
   }
+
+  #keepIndexBlock(index: number, stored: Buffer, size: number, offset: number): IndexBlock {
+    try {
+      const plainSize = this.#decode(stored, size, offset)
+      const block = new IndexBlock(this.#cache.reservedBytes, this.#cache.reservedAt, plainSize, offset).check(offset)
+      if (block.count !== this.index.countIn(index)) throw new CorruptionError(`expected ${this.index.countIn(index)} index entries`, offset)
+      this.#cache.put(this.#indexBlocks, index, block)
+      return block
+    } catch (error) {
+      throw error instanceof CorruptionError ? CorruptFileError.from(this.path, error) : error
+    }
+  }
+
+  #decode(stored: Buffer, size: number, offset: number): number {
+    if (stored.length !== size) throw new CorruptionError("expected a whole block", offset)
+    return loadBlock(stored, offset, this.#cache)
+  }
 }
 
+/** A block, or an index block, that is not in the cache. */
 export interface MissingBlock {
   readonly table: SSTable
   readonly index: number
+  readonly isIndex: boolean
 }
 
 function readAt(file: ReadFile, at: number, size: number): Buffer {

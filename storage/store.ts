@@ -7,7 +7,6 @@
 //
 // A read merges memtables and SSTables newest first, also in one stretch, after missing blocks have been brought in.
 import { Buffer, type Maybe } from "../runtime/pure.ts"
-import { readUint32 } from "../data/bytes.ts"
 import type {
   ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, TableStats,
 } from "../data/local-store.ts"
@@ -18,12 +17,12 @@ import type { TokenRange } from "../data/topology.ts"
 import type { CommitLog } from "./commit-log.ts"
 import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
 import { readDirectly } from "./direct-reader.ts"
+import { bringIn } from "./missing-blocks.ts"
 import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
 import { ReadRun, asBuffer } from "./read-run.ts"
-import type { MissingBlock } from "./sstable.ts"
 import { StoreCursor } from "./store-cursor.ts"
 import type { StoreState } from "./store-state.ts"
 import type { TableFiles } from "./table-files.ts"
@@ -59,9 +58,8 @@ export class Store implements LocalStore {
     if (size > this.#log.maximumMutationBytes && source !== "view") throw new MutationTooLargeError(size, this.#log.maximumMutationBytes)
     if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
     if (hasViews && derive !== null) {
-      const missing: MissingBlock[] = []
-      if (this.#state.pace.shouldWait()) addMissingForDerive(bytes, this.#tables, missing)
-      if (missing.length > 0) return this.#applyLater(loadAll(missing), bytes, source, derive)
+      const waiting = this.#state.pace.shouldWait() ? bringIn((into) => addMissingForDerive(bytes, this.#tables, into)) : null
+      if (waiting !== null) return this.#applyLater(waiting, bytes, source, derive)
       return this.#applyDerived(bytes, derive)
     }
     const position = this.#log.append(bytes, 0, size, null)
@@ -87,15 +85,15 @@ export class Store implements LocalStore {
     derived.reset()
     deriveMutation(bytes, this.#tables, derive, derived)
     const entries = derived.entries.view()
-    if (derived.mustCheckEntries) for (let at = 0; at < entries.length; at += readUint32(entries, at)) checkMutation(entries, at, this.#tables)
+    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) checkMutation(entries, at, this.#tables)
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), derived)
     applyMutation(bytes, 0, this.#tables, position, false)
-    for (let at = 0; at < entries.length; at += readUint32(entries, at)) applyMutation(entries, at, this.#tables, position, false)
-    const { obligations } = derived
+    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) applyMutation(entries, at, this.#tables, position, false)
+    const obligations = derived.obligations.take()
     for (let at = 0; at < obligations.length; ) {
-      const end = at + 4 + readUint32(obligations.buffer, at)
-      this.#state.events.obligation(Buffer.from(obligations.buffer.subarray(at + 4, end)), position, false)
-      at = end
+      const size = obligations.readUInt32BE(at)
+      this.#state.events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
+      at += 4 + size
     }
     if (this.#space.isFull) this.#files.makeRoom()
     return position
@@ -112,9 +110,8 @@ export class Store implements LocalStore {
     const table = this.#table(command.table.id, "a read")
     const { target, slices, reversed } = command
     if (target.kind === "partition" && table.sstables.length > 0 && this.#state.pace.shouldWait()) {
-      const missing: MissingBlock[] = []
-      table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, missing)
-      if (missing.length > 0) return loadAll(missing).then(() => this.#run(command, sink, null))
+      const waiting = bringIn((into) => table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, into))
+      if (waiting !== null) return waiting.then(() => this.#run(command, sink, null))
     }
     this.#run(command, sink, null)
   }
@@ -203,17 +200,4 @@ export class Store implements LocalStore {
     if (table === undefined) throw new UnknownTableError(id, where)
     return table
   }
-}
-
-/** Brings blocks into the cache. */
-function loadAll(missing: readonly MissingBlock[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let left = missing.length
-    for (const { table, index } of missing) {
-      table.load(index, (error) => {
-        if (error !== null) reject(error)
-        else if (--left === 0) resolve()
-      })
-    }
-  })
 }
