@@ -11,6 +11,7 @@ import { isSerial } from "./consistency.ts"
 import { BatchLog, type BatchPart } from "./batchlog/batch-log.ts"
 import { CounterWrites } from "./counters/counter-writes.ts"
 import { Exchanges } from "./exchanges.ts"
+import { IndexReads } from "./indexes/index-reads.ts"
 import { PaxosProposer } from "./paxos/paxos-proposer.ts"
 import { PaxosReplica } from "./paxos/paxos-replica.ts"
 import { ReadPath } from "./read-path.ts"
@@ -26,6 +27,7 @@ export class NodeCoordinator implements Coordinator {
   readonly #speculations: RequestTable
   readonly #writes: WritePath
   readonly #reads: ReadPath
+  readonly #indexReads: IndexReads
   readonly #counters: CounterWrites
   readonly #batches: BatchLog
   /** Conditional updates and serial reads. */
@@ -40,6 +42,7 @@ export class NodeCoordinator implements Coordinator {
     const exchanges = new Exchanges(deps, view, this.#requests, this.#speculations, latency)
     this.#writes = new WritePath(deps, view, this.#requests)
     this.#reads = new ReadPath(deps, view, exchanges, new ReadReconciler(deps, view, exchanges, this.#writes), latency)
+    this.#indexReads = new IndexReads({ deps, view, exchanges, latency }, (command, consistency, sink, completion) => this.read(command, consistency, sink, completion))
     new Replica(deps)
     this.#batches = new BatchLog(deps, view, this.#writes, this)
     this.#counters = new CounterWrites(deps, view, this.#requests, this.#writes)
@@ -56,7 +59,8 @@ export class NodeCoordinator implements Coordinator {
   }
 
   read(command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion): void {
-    if (isSerial(consistency) && command.target.kind === "partition" && command.table.kind === "table") this.#readSerially(command, consistency, sink, completion)
+    if (command.index !== undefined) this.#indexReads.read(command, consistency, sink, completion)
+    else if (isSerial(consistency) && command.target.kind === "partition" && command.table.kind === "table") this.#readSerially(command, consistency, sink, completion)
     else this.#reads.read(command, consistency, sink, completion)
   }
 
