@@ -1,10 +1,11 @@
 import { expect, test } from "vitest"
+import { crc32 } from "../runtime/pure.ts"
 import { DiskError } from "../runtime/disk.ts"
 import type { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
 import { type Simulation, createSimulation } from "../runtime/simulated/simulation.ts"
 import type { StoreEvents } from "../data/local-store.ts"
 import { CHUNK_HEADER_BYTES, SEGMENT_HEADER_BYTES, chunkEnd, segmentName } from "./commit-log-format.ts"
-import { CorruptFileError, UnknownTableError } from "./errors.ts"
+import { CorruptFileError, DiskFullError, UnknownTableError } from "./errors.ts"
 import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { openStore } from "./open-store.ts"
@@ -61,6 +62,10 @@ function values(store: Store, key = "k"): string[] {
   return sink.lines.filter((line) => line.includes("=")).map((line) => line.trim())
 }
 
+function logs(machine: Machine): string[] {
+  return machine.disk.list(LOG).filter((name) => name.endsWith(".log"))
+}
+
 /** A store with ten chunks of one record each in its log, killed. */
 async function tenChunks(machine: Machine): Promise<Buffer> {
   const store = await machine.open()
@@ -75,7 +80,7 @@ async function tenChunks(machine: Machine): Promise<Buffer> {
 /** Where the chunks of a segment start, and its end. */
 function chunkStarts(bytes: Buffer, segment: number): number[] {
   const starts = [SEGMENT_HEADER_BYTES]
-  for (let end = chunkEnd(bytes, SEGMENT_HEADER_BYTES, segment); end !== 0; end = chunkEnd(bytes, end, segment)) starts.push(end)
+  for (let end = chunkEnd(bytes, SEGMENT_HEADER_BYTES, segment, null); end !== 0; end = chunkEnd(bytes, end, segment, null)) starts.push(end)
   return starts
 }
 
@@ -83,7 +88,7 @@ test("a log that ends anywhere is cut behind its last whole chunk, and written o
   const whole = await tenChunks(new Machine())
   const starts = chunkStarts(whole, 1)
   expect(starts.length).toBe(11)
-  for (let length = 0; length <= whole.length; length += 7) {
+  for (let length = 0; length <= (starts.at(-1) as number) + 14; length += 7) {
     const machine = new Machine()
     await tenChunks(machine)
     machine.write(`${LOG}/${segmentName(1)}`, whole.subarray(0, length))
@@ -112,7 +117,7 @@ test("a damaged chunk in front of one that knows it was synced is corruption, wi
   const path = `${LOG}/${segmentName(1)}`
   const whole = Buffer.from(machine.disk.contents(path))
   const starts = chunkStarts(whole, 1)
-  for (let at = SEGMENT_HEADER_BYTES; at < whole.length; at += 11) {
+  for (let at = SEGMENT_HEADER_BYTES; at < (starts.at(-1) as number); at += 11) {
     machine.write(path, whole)
     machine.disk.corrupt(path, at)
     const chunk = starts.findLast((start) => start <= at) as number
@@ -151,14 +156,13 @@ test("a segment that lost its end is noticed by the next one", async () => {
   await machine.settle(store.close())
 })
 
-test("a newer version of the log is refused by name", async () => {
+test.each([[3, 24], [1, 20]])("version %i of the log is refused by name", async (version, crcAt) => {
   const machine = new Machine()
   const bytes = await tenChunks(machine)
-  bytes[4] = 2
-  const { crc32 } = await import("../runtime/pure.ts")
-  bytes.writeUInt32BE(crc32(bytes.subarray(0, 20)), 20)
+  bytes[4] = version
+  bytes.writeUInt32BE(crc32(bytes.subarray(0, crcAt)), crcAt)
   machine.write(`${LOG}/${segmentName(1)}`, bytes)
-  await expect(machine.open()).rejects.toThrow("expected commit log version 1, found 2")
+  await expect(machine.open()).rejects.toThrow(`expected commit log version 2, found ${version}`)
 })
 
 test("records of dropped tables are passed over, of unknown ones refused", async () => {
@@ -244,10 +248,10 @@ test("segments go when what is in them is flushed, but not while they are held",
     store.writeOut()
     if (position.segment === 2) holds.push(store.hold(position))
   }
-  const before = machine.disk.list(LOG)
+  const before = logs(machine)
   expect(before.length).toBeGreaterThan(3)
   await machine.settle(store.flush())
-  expect(machine.disk.list(LOG)).toEqual([segmentName(2), before.at(-1)])
+  expect(logs(machine)).toEqual([segmentName(2), before.at(-1)])
   for (const hold of holds) {
     hold.release()
     hold.release()
@@ -293,22 +297,46 @@ test("after a failed sync nobody is told that anything is durable", async () => 
 test("a flush that fails is reported and tried again, and writes wait while memtables are overfull", async () => {
   const machine = new Machine()
   const store = await machine.open({ memtableSpaceBytes: 100_000, commitlogSegmentBytes: 1 << 20 })
-  for (let count = 0; count < 3; count++) machine.disk.failNext("write", "ENOSPC", "tables")
-  let number = 0
-  let waiting: Promise<unknown> | null = null
-  while (waiting === null && number < 10_000) {
-    const result = store.apply(simplePut(`k${number}`, number, 1, "v".repeat(100)), "client", null)
-    number++
-    if (result instanceof Promise) waiting = result
-    else if (number % 50 === 0) await machine.pass(1)
-  }
-  expect(waiting).not.toBeNull()
-  await machine.settle(waiting as Promise<unknown>)
+  for (let count = 0; count < 3; count++) machine.disk.failNext("write", "EIO", "tables")
+  const { number, waiting } = await writeUntilItWaits(machine, store)
+  await machine.settle(waiting)
   expect(machine.failures[0]).toBeInstanceOf(DiskError)
   expect(machine.failures.length).toBe(3)
+  expect(await rowCount(store)).toBe(number)
+  await machine.settle(store.close())
+})
+
+/** Writes rows of some 100 bytes until the store asks to wait for room. */
+async function writeUntilItWaits(machine: Machine, store: Store): Promise<{ number: number; waiting: Promise<unknown> }> {
+  for (let number = 1; number < 10_000; number++) {
+    const result = store.apply(simplePut(`k${number}`, number, 1, "v".repeat(100)), "client", null)
+    if (result instanceof Promise) return { number, waiting: result }
+    if (number % 50 === 0) await machine.pass(1)
+  }
+  throw new Error("no write waits")
+}
+
+async function rowCount(store: Store): Promise<number> {
   const sink = new TextSink()
   await store.read(commandOf({ table: TABLE }), sink)
-  expect(sink.lines.filter((line) => line.includes("=")).length).toBe(number)
+  return sink.lines.filter((line) => line.includes("=")).length
+}
+
+test("while a full disk takes no flush, writes that find no room in memory are refused, and taken again when there is space", async () => {
+  const machine = new Machine()
+  const store = await machine.open({ memtableSpaceBytes: 100_000, commitlogSegmentBytes: 4 << 20 })
+  machine.disk.onOperation = ({ kind, path }) => {
+    if (kind === "write" && path.startsWith("data/tables")) throw new DiskError("ENOSPC", path, kind)
+  }
+  const { number, waiting } = await writeUntilItWaits(machine, store)
+  await expect(machine.settle(waiting)).rejects.toThrow(DiskFullError)
+  await expect(store.apply(simplePut("k", 1, 1, "v"), "client", null)).rejects.toThrow("no space left on the disk")
+  expect(await rowCount(store)).toBe(number - 1)
+  machine.disk.onOperation = null
+  await machine.pass(1100)
+  const taken = store.apply(simplePut("k", 2, 1, "v"), "client", null)
+  if (taken instanceof Promise) await machine.settle(taken)
+  expect(await rowCount(store)).toBe(number)
   await machine.settle(store.close())
 })
 
@@ -345,10 +373,12 @@ test("the records of a turn are one chunk, written at its end when nobody asked 
   const store = await machine.open()
   for (let number = 0; number < 5; number++) store.apply(simplePut("k", number, 1, "v"), "client", null)
   expect(machine.disk.exists(`${LOG}/${segmentName(1)}`)).toBe(true)
-  expect(machine.disk.contents(`${LOG}/${segmentName(1)}`).length).toBe(SEGMENT_HEADER_BYTES)
+  const content = (): Buffer => Buffer.from(machine.disk.contents(`${LOG}/${segmentName(1)}`))
+  expect(chunkStarts(content(), 1)).toEqual([SEGMENT_HEADER_BYTES])
   await machine.pass(0.001)
-  const bytes = machine.disk.contents(`${LOG}/${segmentName(1)}`)
-  expect(chunkEnd(Buffer.from(bytes), SEGMENT_HEADER_BYTES, 1)).toBe(bytes.length)
-  expect(bytes.length).toBeGreaterThan(SEGMENT_HEADER_BYTES + CHUNK_HEADER_BYTES)
+  const starts = chunkStarts(content(), 1)
+  expect(starts.length).toBe(2)
+  expect(starts[1]).toBeGreaterThan(SEGMENT_HEADER_BYTES + CHUNK_HEADER_BYTES)
+  expect(content().subarray(starts[1]).equals(Buffer.alloc(content().length - (starts[1] as number)))).toBe(true)
   await machine.settle(store.close())
 })

@@ -48,6 +48,16 @@ export class CommitLogError extends Error {
   }
 }
 
+/** The disk has no room for what was to be written. Nothing of it is kept; later writes may succeed. */
+export class DiskFullError extends Error {
+  override readonly name = "DiskFullError"
+  readonly path: string
+  constructor(cause: Error & { readonly path: string }) {
+    super(`no space left on the disk: ${cause.message}`, { cause })
+    this.path = cause.path
+  }
+}
+
 /** A mutation that does not fit into half a commit log segment. */
 export class MutationTooLargeError extends Error {
   override readonly name = "MutationTooLargeError"

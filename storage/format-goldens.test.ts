@@ -6,7 +6,7 @@ import { createSimulation } from "../runtime/simulated/simulation.ts"
 import { decodeRangeTombstone, decodeRow, FLAG } from "../data/row-format.ts"
 import { visitMutation } from "../data/mutation.ts"
 import { AnnotatingReader } from "../data/testdata/annotating-reader.ts"
-import { SEGMENT_HEADER_BYTES, chunkEnd, isSegmentHeader, segmentName } from "./commit-log-format.ts"
+import { SEGMENT_HEADER_BYTES, chunkEnd, decodeSegmentHeader, segmentName } from "./commit-log-format.ts"
 import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { openStore } from "./open-store.ts"
@@ -60,24 +60,28 @@ const { log, sstable, manifest } = await files()
 
 test("commit-log.hex", () => {
   const reader = new AnnotatingReader(log)
-  expect(isSegmentHeader(log, 1)).toBe(true)
+  const header = decodeSegmentHeader(log, 1)
+  expect(header).toEqual({ segment: 1, generation: header?.generation, previous: 0, previousBytes: 0 })
   reader.heading("segment header")
   reader.bytes(4, "magic")
   reader.uint8("version")
   reader.bytes(3, "reserved")
   reader.uint32("segment")
+  reader.uint32("generation")
   reader.uint32("previous segment")
   reader.uint32("its bytes")
   reader.uint32("crc")
   expect(reader.at).toBe(SEGMENT_HEADER_BYTES)
   while (reader.remaining > 0) {
-    const end = chunkEnd(log, reader.at, 1)
-    expect(end).toBeGreaterThan(0)
+    const end = chunkEnd(log, reader.at, 1, header?.generation ?? null)
+    if (end === 0) break
     reader.heading("chunk")
     reader.bytes(4, "magic")
-    for (const what of ["segment", "offset", "length of the records", "synced segment", "synced offset", "crc"]) reader.uint32(what)
+    for (const what of ["segment", "generation", "offset", "length of the records", "synced segment", "synced offset", "crc"]) reader.uint32(what)
     while (reader.at < end) record(reader)
   }
+  // Made larger ahead of the writes.
+  expect(log.subarray(reader.at).equals(Buffer.alloc(reader.remaining))).toBe(true)
   expectGolden("commit-log.hex", reader.dump)
 })
 

@@ -5,7 +5,7 @@ import type { LogPosition } from "../data/local-store.ts"
 import { MUTATION_VERSION } from "../data/mutation.ts"
 import { FLAG } from "../data/row-format.ts"
 import type { TableId } from "../data/schema.ts"
-import { isBefore } from "./commit-log.ts"
+import { isBefore } from "./commit-log-sync.ts"
 import { UnknownTableError } from "./errors.ts"
 import { applyIndexEntries } from "./indexes/index-entries.ts"
 import {

@@ -3,9 +3,10 @@ import type { Clock } from "../runtime/clock.ts"
 import type { Disk } from "../runtime/disk.ts"
 import type { Jobs } from "../runtime/jobs.ts"
 import { Buffer } from "../runtime/pure.ts"
-import type { StoreEvents } from "../data/local-store.ts"
+import type { SegmentHold, StoreEvents } from "../data/local-store.ts"
 import type { TableId } from "../data/schema.ts"
 import { replayCommitLog } from "./commit-log-replay.ts"
+import { scanCommitLog } from "./commit-log-scan.ts"
 import { CommitLog } from "./commit-log.ts"
 import { DataDirectory } from "./data-directory.ts"
 import { UnknownTableError } from "./errors.ts"
@@ -50,29 +51,36 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     await forgetDropped(manifest, tables, wasDropped, directory.manifestPath)
     removeOrphans(directory, manifest)
     openSSTables(directory, manifest, tables, cache, pace)
-    const owed = new Set<number>()
-    const replay = await replayCommitLog(disk, directory.commitLogPath, {
+    const ignoreDamage = options.commitFailurePolicy === "ignore" ? (error: Error): void => events.logFailed?.(error) : null
+    const scanned = await scanCommitLog(disk, directory.commitLogPath, ignoreDamage)
+    // Segments that a power loss took must not come back as new ones: the manifest may speak of them.
+    const nextSegment = manifest.state.tables.reduce((next, { replayFrom }) => Math.max(next, replayFrom.segment + 1), scanned.nextSegment)
+    const log = new CommitLog(disk, clock, directory.commitLogPath, scanned.segments.map(({ id }) => id), nextSegment, {
+      segmentBytes: options.commitlogSegmentBytes,
+      totalBytes: options.commitlogTotalBytes,
+      sync: options.commitlogSync,
+      syncPeriodMs: options.commitlogSyncPeriodMs,
+      groupWindowMs: options.commitlogSyncGroupWindowMs,
+      ignoreFailures: options.commitFailurePolicy === "ignore",
+      onSegment: () => clock.atTurnEnd(() => files.shortenLog()),
+      onFailure: (error) => events.logFailed?.(error),
+    })
+    const state = { disk, clock, jobs, events, options, directory, manifest, log, tables, space, cache, pace }
+    const files = new TableFiles(state)
+    const owed = new Map<number, SegmentHold>()
+    await replayCommitLog(disk, scanned, {
       mutation(bytes, at, position) {
         checkTablesKnown(bytes, at, (id) => tables.has(id) || wasDropped(id), directory.commitLogPath)
         applyMutation(bytes, at, tables, position, true)
       },
       obligation(bytes, position) {
-        owed.add(position.segment)
+        if (!owed.has(position.segment)) owed.set(position.segment, log.hold(position))
         events.obligation(Buffer.from(bytes), position, true)
       },
+      chunkEnds: (end) => files.replayed(end),
     })
-    // Segments that a power loss took must not come back as new ones: the manifest may speak of them.
-    const nextSegment = manifest.state.tables.reduce((next, { replayFrom }) => Math.max(next, replayFrom.segment + 1), replay.nextSegment)
-    const log = new CommitLog(disk, clock, directory.commitLogPath, replay.segments, nextSegment, {
-      segmentBytes: options.commitlogSegmentBytes,
-      syncPeriodMs: options.commitlogSyncPeriodMs,
-      onSegment: () => clock.atTurnEnd(() => files.shortenLog()),
-    })
-    const state = { disk, clock, jobs, events, options, directory, manifest, log, tables, space, cache, pace }
-    const files = new TableFiles(state)
-    const holds = [...owed].map((segment) => log.hold({ segment, offset: 0 }))
-    files.recycle()
-    files.makeRoom()
+    const holds = [...owed.values()]
+    files.replayEnded()
     return new Store(state, files, holds)
   } catch (error) {
     directory.close()

@@ -7,7 +7,7 @@ import type { Deletion } from "../data/row.ts"
 import { FLAG, clusteringEnd, clusteringStart, itemFlags, itemSize } from "../data/row-format.ts"
 import { int64Text } from "../data/timestamp.ts"
 import { BloomFilter } from "./bloom-filter.ts"
-import { syncDirectory, syncFile } from "./commit-log-replay.ts"
+import { syncDirectory, syncFile } from "./sync-files.ts"
 import {
   INDEX_ENTRY_BYTES, INDEX_FANOUT, INDEX_FLAG, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES,
   type SSTableStatistics, type Section, encodeFileHeader, encodeFooter, encodeSection,

@@ -1,4 +1,10 @@
 import type { TableId, TableSchema } from "../data/schema.ts"
+import type { CommitLogSync } from "./commit-log.ts"
+
+/** What follows from a disk under the commit log that fails: see docs/operations.md. What ends the process or its service is up to the owner. */
+export type CommitFailurePolicy = "stop" | "stop_commit" | "ignore" | "die"
+/** What follows from a data file that cannot be read or written. */
+export type DiskFailurePolicy = "stop" | "stop_paranoid" | "best_effort" | "ignore" | "die"
 
 export interface StoreOptions {
   /** All tables that there are, as `setTables` takes them. */
@@ -11,10 +17,15 @@ export interface StoreOptions {
   /** Memtables are flushed when they hold more than this together; at twice as much, writes wait. */
   readonly memtableSpaceBytes: number
   readonly commitlogSegmentBytes: number
+  readonly commitlogSync: CommitLogSync
   /** The disk is synced at least so often. */
   readonly commitlogSyncPeriodMs: number
+  /** Of `group`: syncs are at least so far apart. */
+  readonly commitlogSyncGroupWindowMs: number
   /** More than this much commit log, and the tables that the oldest segment waits for are flushed. */
   readonly commitlogTotalBytes: number
+  readonly commitFailurePolicy: CommitFailurePolicy
+  readonly diskFailurePolicy: DiskFailurePolicy
   /** Of SSTables. */
   readonly blockCacheBytes: number
   /** Never read a block in a way that blocks, if it can be told beforehand. Else only while the disk is slow. */
@@ -25,8 +36,12 @@ export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
   nextTableId: null,
   memtableSpaceBytes: 64 << 20,
   commitlogSegmentBytes: 32 << 20,
+  commitlogSync: "periodic",
   commitlogSyncPeriodMs: 10_000,
+  commitlogSyncGroupWindowMs: 1000,
   commitlogTotalBytes: 512 << 20,
+  commitFailurePolicy: "stop",
+  diskFailurePolicy: "stop",
   blockCacheBytes: 32 << 20,
   alwaysWaitForDisk: false,
 }

@@ -65,7 +65,7 @@ export class Store implements LocalStore {
     const position = this.#log.append(bytes, 0, size, null)
     applyMutation(bytes, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
-    return position
+    return this.#log.acknowledge(position)
   }
 
   /** Tables and data may have changed when the wait is over: everything is done from the start, once more without waiting. */
@@ -77,10 +77,10 @@ export class Store implements LocalStore {
     const position = this.#log.append(copy, 0, copy.length, null)
     applyMutation(copy, 0, this.#tables, position, false)
     if (this.#space.isFull) this.#files.makeRoom()
-    return position
+    return this.#log.acknowledge(position)
   }
 
-  #applyDerived(bytes: Buffer, derive: Derive): LogPosition {
+  #applyDerived(bytes: Buffer, derive: Derive): Maybe<LogPosition> {
     const derived = this.#derived
     derived.reset()
     deriveMutation(bytes, this.#tables, derive, derived)
@@ -96,7 +96,7 @@ export class Store implements LocalStore {
       at += 4 + size
     }
     if (this.#space.isFull) this.#files.makeRoom()
-    return position
+    return this.#log.acknowledge(position)
   }
 
   writeOut(): void {

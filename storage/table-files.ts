@@ -8,7 +8,10 @@
 // it. One that fails is tried again until it succeeds; writes wait when memtables are overfull meanwhile.
 import type { Timer } from "../runtime/clock.ts"
 import type { LogPosition } from "../data/local-store.ts"
-import { syncDirectory } from "./commit-log-replay.ts"
+import type { Maybe } from "../runtime/pure.ts"
+import { isDiskFull } from "./commit-log-segments.ts"
+import { DiskFullError } from "./errors.ts"
+import { syncDirectory } from "./sync-files.ts"
 import { type ManifestState, withTable } from "./manifest.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import type { Memtable } from "./memtable.ts"
@@ -44,7 +47,11 @@ export class TableFiles {
   #retry: Timer | null = null
   #nextNumber: number
   /** Calls that wait for room in the memtables. */
-  #waiting: (() => void)[] = []
+  #waiting: PromiseWithResolvers<void>[] = []
+  /** Up to where the log has been replayed; null: all of it. */
+  #replayedTo: LogPosition | null = { segment: 0, offset: 0 }
+  /** The last flush found no room on the disk. */
+  #diskFull: DiskFullError | null = null
   readonly #background = new Set<Promise<unknown>>()
   #isClosed = false
 
@@ -60,7 +67,7 @@ export class TableFiles {
       const last = this.#queue.findLast((task) => task.table === table)
       return last === undefined ? Promise.resolve() : last.done.promise
     }
-    const position = this.#state.log.end
+    const position = this.#replayedTo ?? this.#state.log.end
     const { generation } = table
     const done = Promise.withResolvers<void>()
     this.#queue.push({ table, memtable: table.switchMemtable(), position, generation, done })
@@ -90,12 +97,26 @@ export class TableFiles {
     for (const table of tables.values()) if (table.active.firstSegment === oldest && !table.active.isEmpty) this.#flushQuietly(table)
   }
 
-  /** Resolves when memtables are not overfull any more; sees to it that they are being flushed. */
+  /** Resolves when memtables are not overfull any more; sees to it that they are being flushed. Rejects with DiskFullError when that cannot be. */
   room(): Promise<void> {
     this.makeRoom()
-    return new Promise((resolve) => {
-      this.#waiting.push(resolve)
-    })
+    if (this.#diskFull !== null) return Promise.reject(this.#diskFull)
+    const waiting = Promise.withResolvers<void>()
+    this.#waiting.push(waiting)
+    return waiting.promise
+  }
+
+  /** Everything in the log before `end` is in memtables: flushes what is too much. A promise when it must be waited for. */
+  replayed(end: LogPosition): Maybe<void> {
+    this.#replayedTo = end
+    if (this.#space.isFull) this.makeRoom()
+    if (this.#space.isOverfull) return this.room()
+  }
+
+  replayEnded(): void {
+    this.#replayedTo = null
+    this.recycle()
+    this.makeRoom()
   }
 
   async truncate(table: TableStore): Promise<void> {
@@ -157,6 +178,7 @@ export class TableFiles {
     this.#inBackground(async () => {
       try {
         await this.#flushTask(task)
+        this.#diskFull = null
         this.#queue.shift()
         task.done.resolve()
         this.#isFlushing = false
@@ -166,10 +188,17 @@ export class TableFiles {
         this.#compact(task.table)
       } catch (error) {
         task.done.reject(error)
+        if (isDiskFull(error)) this.#refuseWaiting(new DiskFullError(error))
         if (!this.#isClosed) this.#retry = this.#state.clock.after(RETRY_MS, () => this.#flushAgain())
         throw error
       }
     })
+  }
+
+  /** They would wait until somebody makes room; their writes have changed nothing yet. */
+  #refuseWaiting(error: DiskFullError): void {
+    this.#diskFull = error
+    for (const { reject } of this.#waiting.splice(0)) reject(error)
   }
 
   #flushAgain(): void {
@@ -274,6 +303,8 @@ export class TableFiles {
 
   /** Lets go of log segments that nobody needs. */
   recycle(): void {
+    // What has not been replayed is in no memtable yet.
+    if (this.#replayedTo !== null) return
     const { log, tables } = this.#state
     log.recycle((segment) => {
       for (const table of tables.values()) if (table.needsSegment(segment)) return true
@@ -285,7 +316,7 @@ export class TableFiles {
     if (this.#space.isOverfull && !this.#isClosed) return
     const waiting = this.#waiting
     this.#waiting = []
-    for (const resume of waiting) resume()
+    for (const { resolve } of waiting) resolve()
   }
 }
 

@@ -6,7 +6,7 @@ import { type IndexEntry, indexEntries } from "../../data/index-terms.ts"
 import type { LogPosition } from "../../data/local-store.ts"
 import { FLAG, decodeRow, encodeRow } from "../../data/row-format.ts"
 import type { TableId, TableSchema } from "../../data/schema.ts"
-import { isBefore } from "../commit-log.ts"
+import { isBefore } from "../commit-log-sync.ts"
 import { MUTATION_KEY_AT, MUTATION_TOKEN_AT, itemsAt, keyEnd } from "../mutation-layout.ts"
 import type { TableStore } from "../table-store.ts"
 
