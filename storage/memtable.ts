@@ -20,7 +20,7 @@ import { LowestTimestamp } from "./lowest-timestamp.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { EXTRAS, MAX_FRAGMENTS, PARTITION, ROW } from "./memtable-layout.ts"
 import { PartitionIndex } from "./partition-index.ts"
-import { Fragments, mayShadowItself, mergeToBytes, replacesWholly } from "./row-merge.ts"
+import { Fragments, mayShadowItself, mergeToBytes, replacesEntry, replacesWholly } from "./row-merge.ts"
 import { RowVector } from "./row-vector.ts"
 import { SlabArena, byteOf, intOf, slabOf } from "./slab.ts"
 
@@ -60,6 +60,11 @@ export class Memtable {
   }
   freeze(): void {
     this.frozen = true
+  }
+  /** Gives its memory back. REQUIRES: nobody reads or writes it any more, no worker either. */
+  release(): void {
+    this.arena.release()
+    this.index.release()
   }
 
   /** The partition's address, 0 when it is not there. */
@@ -186,11 +191,10 @@ export class Memtable {
     const slab = slabOf(older)
     const ints = this.arena.ints[slab] as Int32Array
     const count = ints[intOf(older) + ROW.fragments] as number
-    const isView = this.table.kind === "view"
-    if (count === 1 && !isView) {
+    if (count === 1) {
       const bytes = this.arena.buffers[slab] as Buffer
       const olderAt = byteOf(older) + ROW.byte
-      if (replacesWholly(source, at, bytes, olderAt)) {
+      if (this.table.kind === "view" ? replacesEntry(this.table, source, at, bytes, olderAt) : replacesWholly(source, at, bytes, olderAt)) {
         const size = itemSize(source, at)
         if (size > roomOf(itemSize(bytes, olderAt))) return this.#newRow(source, at, 0, 1)
         source.copy(bytes, olderAt, at, at + size)

@@ -23,15 +23,11 @@ class Shard {
   /** Tokens in order as pairs (low, high); null after an insert. */
   sorted: Int32Array | null = null
 
-  constructor(bits: number, slots: number) {
+  constructor(bits: number, slots: Int32Array) {
     this.bits = bits
-    this.slots = newSlots(slots)
-    this.mask = slots - 1
+    this.slots = slots
+    this.mask = slots.length / SLOT_INTS - 1
   }
-}
-
-function newSlots(count: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(count * SLOT_INTS * 4))
 }
 
 /** 0..255 in token order: the sign bit counts the other way round. */
@@ -43,7 +39,7 @@ function directoryIndex(tokenHigh: number): number {
 export type PartitionIndexShards = readonly SharedArrayBuffer[]
 
 export class PartitionIndex {
-  readonly #directory: Shard[] = new Array<Shard>(DIRECTORY_SIZE).fill(new Shard(0, FIRST_SLOTS))
+  readonly #directory: Shard[]
   /** Different tokens. */
   count = 0
   totalBytes = 0
@@ -52,7 +48,7 @@ export class PartitionIndex {
   /** `space` counts the slots along; null: nobody does. */
   constructor(space: MemorySpace | null) {
     this.#space = space
-    this.#count(FIRST_SLOTS)
+    this.#directory = new Array<Shard>(DIRECTORY_SIZE).fill(new Shard(0, this.#newSlots(FIRST_SLOTS)))
   }
 
   /** The address stored for the token, 0 when there is none. */
@@ -90,6 +86,11 @@ export class PartitionIndex {
     return new TokenCursor(this.#directory)
   }
 
+  /** Gives all memory back. REQUIRES: as MemorySpace.give. */
+  release(): void {
+    for (const { slots } of this.#distinct()) this.#give(slots)
+  }
+
   #distinct(): Shard[] {
     return this.#directory.filter((shard, index) => index === 0 || shard !== this.#directory[index - 1])
   }
@@ -98,29 +99,39 @@ export class PartitionIndex {
     const slots = shard.mask + 1
     if (slots < SPLIT_SLOTS || shard.bits === DIRECTORY_BITS) {
       const old = shard.slots
-      shard.slots = newSlots(slots * 2)
+      shard.slots = this.#newSlots(slots * 2)
       shard.mask = slots * 2 - 1
-      this.#count(slots)
       for (let at = 0; at < old.length; at += SLOT_INTS) if (old[at + 2] !== 0) place(shard, old, at)
+      this.#dropSlots(old)
       return
     }
     this.#split(shard, directory)
   }
 
-  #count(slots: number): void {
-    const bytes = slots * SLOT_INTS * 4
+  #newSlots(count: number): Int32Array {
+    const bytes = count * SLOT_INTS * 4
     this.totalBytes += bytes
-    if (this.#space !== null) this.#space.bytes += bytes
+    if (this.#space === null) return new Int32Array(new SharedArrayBuffer(bytes))
+    this.#space.bytes += bytes
+    return new Int32Array(this.#space.take(bytes))
+  }
+
+  #dropSlots(slots: Int32Array): void {
+    this.totalBytes -= slots.byteLength
+    if (this.#space !== null) this.#space.bytes -= slots.byteLength
+    this.#give(slots)
+  }
+  #give(slots: Int32Array): void {
+    this.#space?.give(slots.buffer as SharedArrayBuffer)
   }
 
   #split(shard: Shard, directory: number): void {
     const span = DIRECTORY_SIZE >>> shard.bits
     const from = directory - (directory % span)
-    const lower = new Shard(shard.bits + 1, SPLIT_SLOTS)
-    const upper = new Shard(shard.bits + 1, SPLIT_SLOTS)
+    const lower = new Shard(shard.bits + 1, this.#newSlots(SPLIT_SLOTS))
+    const upper = new Shard(shard.bits + 1, this.#newSlots(SPLIT_SLOTS))
     this.#directory.fill(lower, from, from + span / 2)
     this.#directory.fill(upper, from + span / 2, from + span)
-    this.#count(SPLIT_SLOTS)
     const old = shard.slots
     for (let at = 0; at < old.length; at += SLOT_INTS) {
       if (old[at + 2] === 0) continue
@@ -128,6 +139,7 @@ export class PartitionIndex {
       place(half, old, at)
       half.count++
     }
+    this.#dropSlots(old)
   }
 }
 

@@ -1,4 +1,5 @@
-// Memory of a memtable: slabs of shared memory from which records are carved and never given back one by one. A record
+// Memory of a memtable: slabs of shared memory from which records are carved and never given back one by one, only all
+// together when the memtable is flushed. A record
 // is named by its address, a positive 31-bit integer: the slab's index above, the offset in units of 8 bytes below.
 // Shared memory, so that the flush reads the same bytes from a worker thread without a copy.
 //
@@ -55,7 +56,8 @@ export class SlabArena {
     // One unit more at the very start keeps address 0 free.
     const first = index === 0 ? 1 : 0
     const capacity = Math.max(regular >>> UNIT_SHIFT, units + first)
-    this.#addSlab(new SharedArrayBuffer(capacity << UNIT_SHIFT))
+    const bytes = capacity << UNIT_SHIFT
+    this.#addSlab(this.#space === null ? new SharedArrayBuffer(bytes) : this.#space.take(bytes))
     const address = (index << SLAB_SHIFT) + first
     // What is left of the previous slab is lost: on average half a row.
     if (capacity <= UNIT_MASK + 1) {
@@ -66,6 +68,14 @@ export class SlabArena {
       this.#next = this.#end = 0
     }
     return address
+  }
+
+  /** Gives all memory back; whoever still reads then finds no slab at all. REQUIRES: as MemorySpace.give. */
+  release(): void {
+    for (const slab of this.slabs) this.#space?.give(slab)
+    this.buffers.length = 0
+    this.ints.length = 0
+    this.#next = this.#end = 0
   }
 
   #addSlab(slab: SharedArrayBuffer): void {

@@ -53,8 +53,13 @@ export class TableStore {
     return old
   }
 
-  /** Lets go of a memtable that was flushed. */
+  /** Lets go of a memtable that was flushed. REQUIRES: the job that read it has ended. */
   forget(memtable: Memtable): void {
+    this.#uncount(memtable)
+    memtable.release()
+  }
+
+  #uncount(memtable: Memtable): void {
     this.flushing = this.flushing.filter((other) => other !== memtable)
     this.#space.frozenBytes -= memtable.totalBytes
     this.#space.bytes -= memtable.totalBytes
@@ -62,8 +67,10 @@ export class TableStore {
 
   /** Throws all data away and returns the SSTables that were there, still open. */
   clear(): SSTable[] {
-    for (const memtable of this.flushing) this.forget(memtable)
+    // A job may be reading one of these: the collector takes them.
+    for (const memtable of this.flushing) this.#uncount(memtable)
     this.#space.bytes -= this.active.totalBytes
+    this.active.release()
     this.#newMemtable()
     const sstables = this.sstables
     this.sstables = []
