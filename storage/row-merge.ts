@@ -9,6 +9,7 @@ import { CELL_KIND } from "../data/row.ts"
 import { FLAG, clusteringEnd, decodeClustering, decodeRow, encodeRow, itemFlags, simpleColumnsAt, simpleTimestampAt } from "../data/row-format.ts"
 import type { TableSchema, ViewDescriptor } from "../data/schema.ts"
 import { entryVisible, mergeEntries } from "../data/view-entry.ts"
+import { viewShape } from "../data/view-shape.ts"
 
 /** Where the fragments of a row lie. Reused from row to row. */
 export class Fragments {
@@ -73,6 +74,27 @@ export function replacesWholly(newer: Buffer, newerAt: number, older: Buffer, ol
   const size = 2 + 2 * readUint16(newer, newerColumns)
   for (let index = 0; index < size; index++) if (newer[newerColumns + index] !== older[olderColumns + index]) return false
   return true
+}
+
+/**
+ * The same for entries of a view: both are simple, and the newer one has every cell of the context at a higher timestamp. Then
+ * the older one's context has lost, and with it all that it says (views.md, 3.3); with D, which stays, an entry is not simple.
+ * A mask replaces the row it masks, too. REQUIRES: equal clusterings.
+ */
+export function replacesEntry(view: TableSchema, newer: Buffer, newerAt: number, older: Buffer, olderAt: number): boolean {
+  const { contextColumns } = viewShape(view)
+  // Without context all cells count.
+  if (contextColumns.length === 0) return replacesWholly(newer, newerAt, older, olderAt)
+  if ((itemFlags(newer, newerAt) & itemFlags(older, olderAt) & FLAG.simple) === 0) return false
+  const newerStamp = simpleTimestampAt(newer, newerAt)
+  const olderStamp = simpleTimestampAt(older, olderAt)
+  if (compareTimestampAt(newer, newerStamp, readInt32(older, olderStamp), readUint32(older, olderStamp + 4)) <= 0) return false
+  const columns = simpleColumnsAt(newer, newerAt)
+  let wanted = 0
+  for (let left = readUint16(newer, columns), at = columns + 2; left > 0 && wanted < contextColumns.length; left--, at += 2) {
+    if (readUint16(newer, at) === contextColumns[wanted]) wanted++
+  }
+  return wanted === contextColumns.length
 }
 
 /** Whether the row must be merged with itself to be canonical: what its own deletions delete may still be in it, or it is empty. */
