@@ -5,6 +5,8 @@ export interface ByteConnection {
   readonly remote: string
   /** Copies nothing: `bytes` belongs to the connection afterwards. False when the peer is not reading fast enough: wait for `drain`. */
   write(bytes: Uint8Array): boolean
+  /** Everything written has left the process: its bytes belong to the caller again. Missing: they never do. */
+  readonly hasSentAll?: boolean
   /** Stops and restarts `data`. */
   pause(): void
   resume(): void

@@ -335,7 +335,9 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
   #flush(): void {
     if (this.#closed || this.#output.pending === 0) return
     this.#context.beforeWrite()
-    if (!this.#connection.write(this.#output.take())) {
+    const isTaken = this.#connection.write(this.#output.take())
+    this.#output.taken(this.#connection.hasSentAll === true)
+    if (!isTaken) {
       this.#blocked = true
       this.#stop()
     }

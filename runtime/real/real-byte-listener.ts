@@ -70,6 +70,10 @@ class RealByteConnection implements ByteConnection {
   write(bytes: Uint8Array): boolean {
     return this.#isEnded ? true : this.#socket.write(bytes)
   }
+  get hasSentAll(): boolean {
+    // Node.js writes at once as far as the kernel takes it, and counts what is left.
+    return this.#socket.writableLength === 0
+  }
   pause(): void {
     this.#socket.pause()
   }
