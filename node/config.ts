@@ -31,9 +31,9 @@ export interface NodeConfig {
 
 const MEBIBYTE = 1024 * 1024
 
-/** A 64th of the machine's memory, between 64 and 512 MiB: three nodes on one machine must not take it over. */
+/** A 64th of the machine's memory, between 64 and 256 MiB: twice that is used while memtables are flushed, and three nodes on one machine must not take it over. */
 function defaultMemtableSpaceBytes(): number {
-  return Math.min(512, Math.max(64, Math.floor(totalmem() / 64 / MEBIBYTE))) * MEBIBYTE
+  return Math.min(256, Math.max(64, Math.floor(totalmem() / 64 / MEBIBYTE))) * MEBIBYTE
 }
 
 export const DEFAULTS = {
