@@ -10,6 +10,7 @@ import { undefinedColumn } from "./find-table.ts"
 import { checkColumnName } from "./schema-columns.ts"
 import { checkNestedCollections, refuseMasks, refuseStatics, refuseTimeToLive } from "./schema-create-table.ts"
 import { changed, checkModifiable, findKeyspace, findTable, keyspaceOf, typeScope, unchanged, viewsOf, withKeyspace, withTables, withoutTable } from "./schema-edit.ts"
+import { dependentIndexes } from "./schema-index.ts"
 import { alteredOptions } from "./schema-options.ts"
 import { renameInWhereClause } from "./schema-where-text.ts"
 import { expandUserTypes, isCounter, resolveType } from "./schema-types.ts"
@@ -153,6 +154,8 @@ function checkDroppable(column: ColumnDescriptor, table: TableDescriptor, views:
   if (column.type.kind === "udt" && isMultiCell(column.type)) {
     throw new InvalidRequestError(`Cannot drop non-frozen column ${name} of user type ${typeName(column.type)}`)
   }
+  const indexes = dependentIndexes(table, column)
+  if (indexes !== null) throw new InvalidRequestError(`Cannot drop column ${name} because it has dependent secondary indexes (${indexes})`)
   if (views.length > 0) throw new InvalidRequestError(`Cannot drop column ${name} on base table ${table.name} with materialized views`)
 }
 
@@ -164,6 +167,8 @@ function renameColumns(alteration: Alteration<"rename">, { table, views }: Alter
     // Also with IF EXISTS.
     if (column === undefined) throw undefinedColumn(from, table)
     if (!isKey(column)) throw new InvalidRequestError(`Cannot rename non PRIMARY KEY column ${quoteIdentifier(from)}`)
+    const indexes = dependentIndexes(table, column)
+    if (indexes !== null) throw new InvalidRequestError(`Can't rename column ${quoteIdentifier(from)} because it has dependent secondary indexes (${indexes})`)
     if (visible(current, to) !== undefined) {
       throw new InvalidRequestError(
         `Cannot rename column ${quoteIdentifier(from)} to ${quoteIdentifier(to)} in table '${table.keyspace}.${table.name}'; another column with that name already exists`,

@@ -55,6 +55,14 @@ const VIEWS: readonly SystemTableDefinition[] = [
       status: TEXT, tokens: TEXT,
     },
   },
+  {
+    id: 370,
+    name: "sai_column_indexes",
+    options: { comment: "storage-attached column index information" },
+    partitionKey: { keyspace_name: TEXT },
+    clustering: { index_name: TEXT },
+    regular: { analyzer: TEXT, column_name: TEXT, is_building: BOOLEAN, is_queryable: BOOLEAN, is_string: BOOLEAN, table_name: TEXT },
+  },
 ]
 
 export const VIRTUAL_SCHEMA_TABLES: readonly TableDescriptor[] = VIRTUAL_SCHEMA.map((definition) => systemTable("system_virtual_schema", definition))
