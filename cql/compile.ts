@@ -72,7 +72,7 @@ function compilePlan(statement: Statement, context: CompileContext): Plan {
     case "dropIdentity":
       throw new InvalidRequestError("Roles and permissions are not supported")
     default:
-      return compileSchemaStatement(statement, context.keyspace)
+      return compileSchemaStatement(statement, context.keyspace, context.functions)
   }
 }
 

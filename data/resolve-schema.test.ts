@@ -35,7 +35,7 @@ describe("a resolved schema", () => {
   })
 
   test("system keyspaces are part of it, but not of its version", () => {
-    const system = { name: "system", durableWrites: true, replication: {}, tables: new Map([["local", { ...resolveTable({ ...base, id: 1, name: "local", keyspace: "system" }), kind: "virtual" as const }]]), types: new Map(), virtual: false }
+    const system = { name: "system", durableWrites: true, replication: {}, tables: new Map([["local", { ...resolveTable({ ...base, id: 1, name: "local", keyspace: "system" }), kind: "virtual" as const }]]), types: new Map(), functions: [], aggregates: [], virtual: false }
     const all = resolveSchema(schema, [system])
     expect(all.table("system", "local")?.kind).toBe("virtual")
     expect(all.tableById(1)?.name).toBe("local")

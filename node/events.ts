@@ -1,7 +1,8 @@
 // What changed between two snapshots, as the events that clients register for.
 import type { Snapshot } from "../coordinator/cluster-metadata.ts"
 import type { SchemaEvent, TopologyEvent } from "../cql/request.ts"
-import type { KeyspaceSchema } from "../data/schema.ts"
+import type { AggregateDescriptor, FunctionDescriptor, KeyspaceSchema } from "../data/schema.ts"
+import { typeName } from "../data/types/type-name.ts"
 
 export function schemaEvents(before: Snapshot, after: Snapshot): SchemaEvent[] {
   if (before.schema === after.schema) return []
@@ -34,6 +35,26 @@ function differences(old: KeyspaceSchema | undefined, keyspace: KeyspaceSchema):
   }
   compare("TYPE", old?.types ?? new Map(), keyspace.types)
   compare("TABLE", definitions(old), definitions(keyspace))
+  events.push(...functionDifferences("FUNCTION", keyspace.name, old?.functions ?? [], keyspace.functions))
+  events.push(...functionDifferences("AGGREGATE", keyspace.name, old?.aggregates ?? [], keyspace.aggregates))
+  return events
+}
+
+type UserFunction = FunctionDescriptor | AggregateDescriptor
+
+/** A user type that changes is no change of the functions that take it. */
+function functionDifferences(target: "FUNCTION" | "AGGREGATE", keyspace: string, before: readonly UserFunction[], after: readonly UserFunction[]): SchemaEvent[] {
+  const bySignature = (all: readonly UserFunction[]): Map<string, UserFunction> => new Map(all.map((each) => [JSON.stringify([each.name, each.argumentTypes.map(typeName)]), each]))
+  const text = (each: UserFunction): string => JSON.stringify({ ...each, argumentTypes: null, returnType: typeName(each.returnType), stateType: null })
+  const event = (change: SchemaEvent["change"], { name, argumentTypes }: UserFunction): SchemaEvent => ({ change, target, keyspace, name, argumentTypes: argumentTypes.map(typeName) })
+  const events: SchemaEvent[] = []
+  const [old, now] = [bySignature(before), bySignature(after)]
+  for (const [signature, each] of now) {
+    const known = old.get(signature)
+    if (known === undefined) events.push(event("CREATED", each))
+    else if (text(known) !== text(each)) events.push(event("UPDATED", each))
+  }
+  for (const [signature, each] of old) if (!now.has(signature)) events.push(event("DROPPED", each))
   return events
 }
 

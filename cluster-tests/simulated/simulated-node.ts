@@ -10,6 +10,9 @@ import { NodeCoordinator } from "../../coordinator/node-coordinator.ts"
 import { followSchema, storedTables, truncateFirst } from "../../coordinator/schema-follower.ts"
 import { ViewManager } from "../../coordinator/views/view-manager.ts"
 import { compileStatement } from "../../cql/compile.ts"
+import { DEFAULT_SCRIPT_LIMITS } from "../../cql/scripts/script-host.ts"
+import { ScriptSandbox } from "../../cql/scripts/sandbox.ts"
+import { loadQuickJs } from "../../runtime/real/quickjs-module.ts"
 import type { LocalStore, StoreEvents } from "../../data/local-store.ts"
 import type { SimulatedProcess } from "../../runtime/simulated/simulation.ts"
 import { createVirtualTables } from "../../node/system-tables/create-virtual-tables.ts"
@@ -57,7 +60,9 @@ export class SimulatedNode {
       self: this.node, store, router, metadata, liveness: this.liveness, clock, random, hints: this.hints, derive: views.derive,
       virtualTables: this.#virtualTables(), timeouts: DEFAULT_TIMEOUTS,
     })
-    const functions = { nowMicros: () => clock.nowMicros(), randomBytes: (count: number) => random.bytes(count) }
+    const nowMicros = (): number => clock.nowMicros()
+    const scripts = new ScriptSandbox({ load: loadQuickJs, nowMicros, limits: { ...DEFAULT_SCRIPT_LIMITS, failTimeoutMs: 20 } })
+    const functions = { nowMicros, randomBytes: (count: number) => random.bytes(count), scripts }
     this.executor = new StatementExecutor({
       self: this.node, coordinator: this.coordinator, metadata, clock, random,
       compile: (text, schema, keyspace) => compileStatement(text, schema, keyspace, functions),

@@ -1,4 +1,4 @@
-// What a CQL function is. Native functions only: user-defined functions are not part of the language here.
+// What a CQL function is: native ones are of the keyspace `system`, the others of the user's (user-functions.ts).
 import { Buffer } from "../../runtime/pure.ts"
 import type { CqlType, NativeTypeName } from "../../data/cql-type.ts"
 import type { TableSchema } from "../../data/schema.ts"
@@ -14,6 +14,8 @@ export interface FunctionName {
 /** A function of one row's values, chosen for its argument types. */
 export interface ScalarFunction {
   readonly kind: "scalar"
+  /** Absent: `system`. */
+  readonly keyspace?: string
   readonly name: string
   readonly argumentTypes: readonly CqlType[]
   readonly returnType: CqlType
@@ -35,6 +37,8 @@ export interface AggregateState {
 
 export interface AggregateFunction {
   readonly kind: "aggregate"
+  /** Absent: `system`. */
+  readonly keyspace?: string
   readonly name: string
   readonly argumentTypes: readonly CqlType[]
   readonly returnType: CqlType
@@ -59,10 +63,17 @@ export interface FunctionSite {
   readonly table: TableSchema | null
   /** The type of the place that gets the result; null in a selection. */
   readonly receiver: CqlType | null
+  /** The user's functions of a name; unqualified names are looked up in the keyspace of the statement. Absent: there are none. */
+  readonly userFunctions?: (name: FunctionName) => readonly CqlFunction[]
 }
 
 /** One function of a name, or a family of them: returns the member for these arguments, null when there is none. */
 export type Overload = CqlFunction | ((args: readonly FunctionArgument[], site: FunctionSite) => CqlFunction | null)
+
+/** As messages and result columns name it. */
+export function qualifiedName(found: CqlFunction): string {
+  return `${found.keyspace ?? "system"}.${found.name}`
+}
 
 export function native(name: NativeTypeName): CqlType {
   return { kind: "native", name }

@@ -1,5 +1,5 @@
 // Finds the function that a call means: by name, then by what is known of the arguments, as Cassandra's FunctionResolver
-// does. Names are looked up in the keyspace `system` only, since there are no user-defined functions.
+// does. Native functions come first; an unqualified name means the user's functions of the statement's keyspace as well.
 import type { CqlType } from "../../data/cql-type.ts"
 import { typeName } from "../../data/types/type-name.ts"
 import { compareValues, validate } from "../../data/types/type-operations.ts"
@@ -8,7 +8,7 @@ import { aggregateFunctions } from "./aggregates.ts"
 import { blobFunctions } from "./blob-functions.ts"
 import { collectionFunctions } from "./collection-functions.ts"
 import type { CqlFunction, FunctionArgument, FunctionName, FunctionSite, Overload } from "./function.ts"
-import { native } from "./function.ts"
+import { native, qualifiedName } from "./function.ts"
 import { jsonFunctions } from "./json-functions.ts"
 import { maskFunctions } from "./mask-functions.ts"
 import { mathFunctions } from "./math-functions.ts"
@@ -58,14 +58,16 @@ export function isFunctionName(name: FunctionName): boolean {
 /** Null: no function has this name. Throws InvalidRequestError when none of the name takes these arguments, or several do. */
 export function resolveFunction(name: FunctionName, args: readonly FunctionArgument[], site: FunctionSite): CqlFunction | null {
   const overloads = isFunctionName(name) ? FUNCTIONS.get(name.name) : undefined
-  if (overloads === undefined) return null
+  const users = site.userFunctions?.(name) ?? []
+  if (overloads === undefined && users.length === 0) return null
   const candidates: CqlFunction[] = []
-  for (const overload of overloads) {
+  for (const overload of overloads ?? []) {
     const candidate = typeof overload === "function" ? overload(args, site) : overload
     if (candidate !== null) candidates.push(candidate)
   }
+  candidates.push(...users)
   const only = candidates[0]
-  const printed = name.keyspace === null ? name.name : `system.${name.name}`
+  const printed = name.keyspace === null ? name.name : `${name.keyspace}.${name.name}`
   if (only === undefined) throw new InvalidRequestError(`Invalid call to function ${printed}, none of its type signatures match (known type signatures: )`)
   if (candidates.length === 1) {
     checkArguments(only, args)
@@ -106,16 +108,16 @@ function matchArguments(candidate: CqlFunction, args: readonly FunctionArgument[
 function checkArguments(candidate: CqlFunction, args: readonly FunctionArgument[]): void {
   const wanted = candidate.argumentTypes
   if (wanted.length !== args.length) {
-    throw new InvalidRequestError(`Invalid number of arguments in call to function system.${candidate.name}: ${wanted.length} required but ${args.length} provided`)
+    throw new InvalidRequestError(`Invalid number of arguments in call to function ${qualifiedName(candidate)}: ${wanted.length} required but ${args.length} provided`)
   }
   args.forEach((arg, index) => {
     const type = wanted[index] as CqlType
     if (arg.test(type) === "none") {
-      throw new InvalidRequestError(`Type error: ${arg.text} cannot be passed as argument ${index} of function system.${candidate.name} of type ${typeName(type)}`)
+      throw new InvalidRequestError(`Type error: ${arg.text} cannot be passed as argument ${index} of function ${qualifiedName(candidate)} of type ${typeName(type)}`)
     }
   })
 }
 
 function signature(candidate: CqlFunction): string {
-  return `system.${candidate.name} : (${candidate.argumentTypes.map(typeName).join(", ")}) -> ${typeName(candidate.returnType)}`
+  return `${qualifiedName(candidate)} : (${candidate.argumentTypes.map(typeName).join(", ")}) -> ${typeName(candidate.returnType)}`
 }

@@ -5,6 +5,7 @@ import type { CqlType } from "../../data/cql-type.ts"
 import { typeName } from "../../data/types/type-name.ts"
 import { operationsOf } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
+import { qualifiedName } from "../functions/function.ts"
 import { resolveFunction } from "../functions/registry.ts"
 import type { BindMarker, Constant, FunctionNode, Term } from "../language/ast-terms.ts"
 import type { ColumnSpecification } from "../metadata.ts"
@@ -88,12 +89,12 @@ function compileFunction(term: FunctionNode<Term>, receiver: ColumnSpecification
   if (found.kind === "aggregate") throw new InvalidRequestError("Aggregation function are not supported in the where clause")
   if (testAssignment(term, receiver.type, context) === "none") {
     throw new InvalidRequestError(
-      `Type error: cannot assign result of function system.${found.name} (type ${typeName(found.returnType)}) to ${receiver.name} (type ${typeName(receiver.type)})`,
+      `Type error: cannot assign result of function ${qualifiedName(found)} (type ${typeName(found.returnType)}) to ${receiver.name} (type ${typeName(receiver.type)})`,
     )
   }
   const parameters = term.arguments.map((argument, index) => {
     const type = found.argumentTypes[index] as CqlType
-    return compileTerm(argument, pseudoReceiver(receiver, `arg${index}(system.${found.name})`, type), context)
+    return compileTerm(argument, pseudoReceiver(receiver, `arg${index}(${qualifiedName(found).toLowerCase()})`, type), context)
   })
   const value = (values: BoundValues): TermValue => {
     const args = parameters.map((parameter) => {

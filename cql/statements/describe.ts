@@ -12,7 +12,9 @@ import type { ColumnSpecification, ResultMetadata } from "../metadata.ts"
 import type { DescribeContext, DescribePlan } from "../plan.ts"
 import type { QueryOptions } from "../request.ts"
 import { decodeDescribeState, encodeDescribeState } from "./describe-paging.ts"
-import { type SchemaElement, byName, keyspaceElement, keyspaceElements, tableElement, tableElements, tablesOf, typeElement } from "./describe-elements.ts"
+import {
+  type SchemaElement, aggregateElement, byName, functionElement, indexElement, keyspaceElement, keyspaceElements, tableElement, tableElements, tablesOf, typeElement,
+} from "./describe-elements.ts"
 import { resultMetadata } from "./result-metadata.ts"
 
 const TEXT = nativeType("text")
@@ -73,10 +75,9 @@ function describe({ target, withInternals }: DescribeStatement, schema: Schema, 
     case "types":
       return list(listed(schema, context).flatMap((keyspace) => byName(keyspace.types.values()).map((type) => typeElement(keyspace, type))))
     case "functions":
+      return list(listed(schema, context).flatMap((keyspace) => byName(keyspace.functions).map((each) => functionElement(keyspace, each))))
     case "aggregates":
-      // There are none, but a keyspace that does not exist is an error all the same.
-      listed(schema, context)
-      return list([])
+      return list(listed(schema, context).flatMap((keyspace) => byName(keyspace.aggregates).map((each) => aggregateElement(keyspace, each))))
     case "schema": {
       const keyspaces = byName(schema.keyspaces.values()).filter((keyspace) => target.full || !SYSTEM_KEYSPACES.has(keyspace.name))
       return elements(keyspaces.flatMap(keyspaceElements), withInternals)
@@ -126,15 +127,24 @@ function named({ kind, name }: NamedTarget, keyspace: KeyspaceSchema): SchemaEle
       return [typeElement(keyspace, type)]
     }
     case "index":
-      throw new InvalidRequestError(`Table for existing index '${name}' not found in '${keyspace.name}'`)
+      return found(indexNamed(keyspace, name), `Table for existing index '${name}' not found in '${keyspace.name}'`)
     case "function":
-      throw new InvalidRequestError(`User defined function '${name}' not found in '${keyspace.name}'`)
+      return found(keyspace.functions.filter((each) => each.name === name).map((each) => functionElement(keyspace, each)), `User defined function '${name}' not found in '${keyspace.name}'`)
     case "aggregate":
-      throw new InvalidRequestError(`User defined aggregate '${name}' not found in '${keyspace.name}'`)
+      return found(keyspace.aggregates.filter((each) => each.name === name).map((each) => aggregateElement(keyspace, each)), `User defined aggregate '${name}' not found in '${keyspace.name}'`)
     case "any":
-      if (table === undefined) throw new InvalidRequestError(`'${name}' not found in keyspace '${keyspace.name}'`)
-      return tableElements(keyspace, table)
+      if (table !== undefined) return tableElements(keyspace, table)
+      return found(indexNamed(keyspace, name), `'${name}' not found in keyspace '${keyspace.name}'`)
   }
+}
+
+function indexNamed(keyspace: KeyspaceSchema, name: string): SchemaElement[] {
+  return tablesOf(keyspace).flatMap((table) => table.indexes.filter((index) => index.name === name).map((index) => indexElement(table, index)))
+}
+
+function found(elements: SchemaElement[], otherwise: string): SchemaElement[] {
+  if (elements.length === 0) throw new InvalidRequestError(otherwise)
+  return elements
 }
 
 /** DESCRIBE name: a keyspace, else a table or view of the session's keyspace. */
@@ -146,7 +156,7 @@ function anything(target: NamedTarget, schema: Schema, context: DescribeContext)
 }
 
 function names(element: SchemaElement): Buffer[] {
-  return [quoteIdentifier(element.keyspace), element.type, quoteIdentifier(element.name)].map((text) => Buffer.from(text))
+  return [quoteIdentifier(element.keyspace), element.type, element.name].map((text) => Buffer.from(text))
 }
 
 function list(found: readonly SchemaElement[]): Rows {

@@ -3,18 +3,22 @@
 import { canonicalJson } from "../../data/canonical-json.ts"
 import type { SchemaDescriptor } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
+import type { FunctionContext } from "../functions/context.ts"
 import type { SchemaStatement } from "../language/ast-schema.ts"
 import type { SchemaOutcome, SchemaPlan } from "../plan.ts"
 import { alterTable, dropTable } from "./schema-alter-table.ts"
 import { alterView, dropView } from "./schema-alter-view.ts"
+import { createAggregate, dropAggregate } from "./schema-aggregates.ts"
 import { createTable } from "./schema-create-table.ts"
+import { createFunction, dropFunction } from "./schema-functions.ts"
+import { createIndex, dropIndex } from "./schema-index.ts"
 import { alterKeyspace, createKeyspace, dropKeyspace } from "./schema-keyspace.ts"
 import { alterType, createType, dropType } from "./schema-user-types.ts"
 import { createView } from "./schema-view.ts"
 
-/** `keyspace`: the session's. Throws RequestErrors. */
-export function compileSchemaStatement(statement: SchemaStatement, keyspace: string | null): SchemaPlan {
-  const transform = transformOf(statement, keyspace)
+/** `keyspace`: the session's; `functions`: what runs the bodies of functions. Throws RequestErrors. */
+export function compileSchemaStatement(statement: SchemaStatement, keyspace: string | null, functions: FunctionContext): SchemaPlan {
+  const transform = transformOf(statement, keyspace, functions)
   return { kind: "schema", transform: (schema, descriptor, ...rest) => withoutNothing(transform(schema, descriptor, ...rest), descriptor) }
 }
 
@@ -24,7 +28,7 @@ function withoutNothing(outcome: SchemaOutcome, before: SchemaDescriptor): Schem
   return { ...outcome, next: before, event: null }
 }
 
-function transformOf(statement: SchemaStatement, keyspace: string | null): SchemaPlan["transform"] {
+function transformOf(statement: SchemaStatement, keyspace: string | null, functions: FunctionContext): SchemaPlan["transform"] {
   switch (statement.kind) {
     case "createKeyspace":
       return createKeyspace(statement)
@@ -51,14 +55,17 @@ function transformOf(statement: SchemaStatement, keyspace: string | null): Schem
     case "dropType":
       return dropType(statement, keyspace)
     case "createIndex":
+      return createIndex(statement, keyspace)
     case "dropIndex":
-      throw new InvalidRequestError("Secondary indexes are not supported")
+      return dropIndex(statement, keyspace)
     case "createFunction":
+      return createFunction(statement, keyspace, functions)
     case "dropFunction":
-      throw new InvalidRequestError("User-defined functions are not supported")
+      return dropFunction(statement, keyspace)
     case "createAggregate":
+      return createAggregate(statement, keyspace, functions)
     case "dropAggregate":
-      throw new InvalidRequestError("User-defined aggregates are not supported")
+      return dropAggregate(statement, keyspace)
     case "createTrigger":
     case "dropTrigger":
       throw new InvalidRequestError("Triggers are not supported")

@@ -1,5 +1,6 @@
 // CREATE, ALTER and DROP TYPE. Descriptors hold user types in full wherever they are used, so that a change of one is a
 // change of every table and type that uses it.
+import type { CqlType } from "../../data/cql-type.ts"
 import type { KeyspaceDescriptor, SchemaDescriptor, TableDescriptor, TypeDescriptor } from "../../data/schema.ts"
 import { RESERVED_TYPE_NAMES } from "../language/reserved-words.ts"
 import { InvalidRequestError } from "../errors.ts"
@@ -128,7 +129,12 @@ function withChangedType(keyspace: KeyspaceDescriptor, changedType: TypeDescript
     if (!table.columns.some((column) => referencesUserType(column.type, keyspace.name, changedType.name))) return table
     return { ...table, columns: table.columns.map((column) => ({ ...column, type: replaceUserType(column.type, keyspace.name, changedType) })) }
   })
-  return { ...keyspace, types, tables }
+  const replace = (type: CqlType): CqlType => replaceUserType(type, keyspace.name, changedType)
+  const functions = keyspace.functions?.map((each) => ({ ...each, argumentTypes: each.argumentTypes.map(replace), returnType: replace(each.returnType) }))
+  const aggregates = keyspace.aggregates?.map((each) => ({
+    ...each, argumentTypes: each.argumentTypes.map(replace), returnType: replace(each.returnType), stateType: replace(each.stateType),
+  }))
+  return { ...keyspace, types, tables, ...(functions === undefined ? {} : { functions }), ...(aggregates === undefined ? {} : { aggregates }) }
 }
 
 function withFields(type: TypeDescriptor, keyspace: string, changedType: TypeDescriptor): TypeDescriptor {
@@ -147,12 +153,21 @@ export function dropType(statement: DropTypeStatement, session: string | null): 
     }
     const { keyspace } = found
     const types = keyspace.types.filter((type) => type.name !== name && type.fields.some((field) => referencesUserType(field.type, keyspaceName, name)))
+    refuseUsed(keyspaceName, name, "functions", functionsWith(keyspace, name))
     refuseUsed(keyspaceName, name, "user types", types)
     const tables = keyspace.tables.filter((table) => table.columns.some((column) => referencesUserType(column.type, keyspaceName, name)))
     refuseUsed(keyspaceName, name, "tables", tables)
     const next = { ...keyspace, types: keyspace.types.filter((type) => type.name !== name) }
     return changed(withKeyspace(descriptor, next), "DROPPED", "TYPE", keyspaceName, name)
   }
+}
+
+function functionsWith(keyspace: KeyspaceDescriptor, type: string): { readonly name: string }[] {
+  const uses = (types: readonly CqlType[]): boolean => types.some((each) => referencesUserType(each, keyspace.name, type))
+  return [
+    ...(keyspace.functions ?? []).filter(({ argumentTypes, returnType }) => uses([...argumentTypes, returnType])),
+    ...(keyspace.aggregates ?? []).filter(({ argumentTypes, returnType, stateType }) => uses([...argumentTypes, returnType, stateType])),
+  ].map(({ name }) => ({ name: `${keyspace.name}.${name}` }))
 }
 
 function refuseUsed(keyspace: string, type: string, what: string, users: readonly { readonly name: string }[]): void {

@@ -4,7 +4,7 @@ import { Buffer } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
-import type { FunctionArgument, ScalarFunction } from "../functions/function.ts"
+import { type FunctionArgument, type ScalarFunction, qualifiedName } from "../functions/function.ts"
 import { resolveFunction } from "../functions/registry.ts"
 import type { FunctionNode, Selectable, Term } from "../language/ast-terms.ts"
 import { compileTerm } from "./compile-term.ts"
@@ -73,7 +73,7 @@ function describe(argument: Selectable, column: ColumnSchema, context: TermConte
 }
 
 function constantOf(term: Term, found: ScalarFunction, index: number, table: TableSchema, context: TermContext): Buffer | null {
-  const name = `arg${index}(system.${found.name})`
+  const name = `arg${index}(${qualifiedName(found).toLowerCase()})`
   const compiled = compileTerm(term, columnReceiver(table, { name, type: found.argumentTypes[index] as CqlType }), context)
   if (compiled.constant === undefined) throw new InvalidRequestError("Group by functions take constants beside their column")
   return compiled.constant === null ? null : Buffer.from(compiled.constant)

@@ -159,7 +159,7 @@ export interface SelectResult {
 
 export class SelectSandbox extends SchemaSandbox {
   readonly store = new FakeStore()
-  readonly functions: FunctionContext = { nowMicros: () => NOW_SECONDS * 1e6, randomBytes: (count) => Buffer.alloc(count, 7) }
+  override readonly functions: FunctionContext = { nowMicros: () => NOW_SECONDS * 1e6, randomBytes: (count) => Buffer.alloc(count, 7) }
   /** Commands run since the sandbox was made. */
   commands: ReadCommand[] = []
 

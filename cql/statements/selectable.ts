@@ -11,7 +11,7 @@ import { InvalidRequestError } from "../errors.ts"
 import { COUNT_ROWS } from "../functions/aggregates.ts"
 import { negate } from "../functions/arithmetic.ts"
 import { castFunction } from "../functions/cast.ts"
-import { type CqlFunction, type FunctionArgument, type ScalarFunction, asBuffer } from "../functions/function.ts"
+import { type CqlFunction, type FunctionArgument, type ScalarFunction, asBuffer, qualifiedName } from "../functions/function.ts"
 import { type NumericName, numericName } from "../functions/numbers.ts"
 import { findOperation } from "../functions/operations.ts"
 import { resolveFunction } from "../functions/registry.ts"
@@ -193,23 +193,18 @@ export class SelectableCompiler {
   }
 
   #function(node: FunctionNode<Selectable>): Expression {
-    const compiled = node.arguments.map((argument) => (isTerm(argument) ? null : this.#argument(argument, node)))
+    const before = this.aggregates.length
+    const compiled = node.arguments.map((argument) => (isTerm(argument) ? null : this.compile(argument)))
     const args = node.arguments.map((argument, index) => this.#describe(argument, compiled[index] ?? null))
     const found = resolveFunction(node.name, args, functionSite(this.#context, null))
     const written = node.name.keyspace === null ? node.name.name : `${node.name.keyspace}.${node.name.name}`
     if (found === null) throw new InvalidRequestError(`Unknown function '${written}'`)
+    if (found.kind === "aggregate" && this.aggregates.length > before) throw new InvalidRequestError("aggregate functions cannot be used as arguments of aggregate functions")
     const operands = compiled.map((expression, index): Expression => {
       const type = found.argumentTypes[index] as CqlType
-      return expression ?? this.#termExpression(node.arguments[index] as Term, type, `arg${index}(system.${found.name})`)
+      return expression ?? this.#termExpression(node.arguments[index] as Term, type, `arg${index}(${qualifiedName(found).toLowerCase()})`)
     })
-    return this.#call(found, operands, `system.${found.name}(${operands.map((operand) => operand.name).join(", ")})`)
-  }
-
-  #argument(argument: Selectable, call: FunctionNode<Selectable>): Expression {
-    const before = this.aggregates.length
-    const expression = this.compile(argument)
-    if (this.aggregates.length > before && isAggregateName(call)) throw new InvalidRequestError("aggregate functions cannot be used as arguments of aggregate functions")
-    return expression
+    return this.#call(found, operands, `${qualifiedName(found)}(${operands.map((operand) => operand.name).join(", ")})`)
   }
 
   #describe(argument: Selectable, compiled: Expression | null): FunctionArgument {
@@ -255,10 +250,6 @@ function ifPresent(value: Uint8Array | null, body: (value: Buffer) => Uint8Array
 
 function scalarEvaluator(found: ScalarFunction, operands: readonly Expression[], context: TermContext): (scope: Scope) => Uint8Array | null {
   return (scope) => found.execute(operands.map((operand) => operand.evaluate(scope)), context.functions)
-}
-
-function isAggregateName(call: FunctionNode<Selectable>): boolean {
-  return ["count", "min", "max", "sum", "avg"].includes(call.name.name)
 }
 
 /** No column anywhere in it: its value is known before the first row. */

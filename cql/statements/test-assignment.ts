@@ -3,6 +3,7 @@ import type { CqlType } from "../../data/cql-type.ts"
 import type { FunctionArgument, FunctionSite } from "../functions/function.ts"
 import { findOperation } from "../functions/operations.ts"
 import { resolveFunction } from "../functions/registry.ts"
+import { userFunctionsOf } from "../functions/user-functions.ts"
 import type { FunctionNode, MapNode, Term, TypeNode } from "../language/ast-terms.ts"
 import { type Assignable, preferredType, testConstant } from "./literals.ts"
 import { resolveType } from "./schema-types.ts"
@@ -84,7 +85,8 @@ export function functionArguments(term: FunctionNode<Term>, context: TermContext
 }
 
 export function functionSite(context: TermContext, receiver: CqlType | null): FunctionSite {
-  return { table: context.table, receiver }
+  const keyspace = context.table?.keyspace ?? context.keyspace
+  return { table: context.table, receiver, userFunctions: (name) => userFunctionsOf(context.schema.keyspaces.get(name.keyspace ?? keyspace ?? "") ?? null, name.name, context.functions) }
 }
 
 /** User types are looked up in the table's keyspace, or the session's. */

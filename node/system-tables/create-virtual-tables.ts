@@ -2,10 +2,11 @@
 // exists in this database, or nobody is using it yet.
 import type { VirtualTable } from "../../cql/virtual-table.ts"
 import type { KeyspaceSchema, TableId } from "../../data/schema.ts"
+import { builtIndexesRows, storageAttachedIndexesRows } from "./index-rows.ts"
 import { clientsRows, diskUsageRows, settingsRows } from "./activity-rows.ts"
 import { builtViewsRows, gossipRows, localRows, peersRows, peersV2Rows, viewBuildStatusRows, viewBuildsInProgressRows } from "./node-rows.ts"
 import {
-  type SchemaRows, columnsRows, droppedColumnsRows, keyspacesRows, tablesRows, typesRows, viewsRows, virtualKeyspacesRows, virtualTablesRows,
+  type SchemaRows, aggregatesRows, columnsRows, droppedColumnsRows, functionsRows, indexesRows, keyspacesRows, tablesRows, typesRows, viewsRows, virtualKeyspacesRows, virtualTablesRows,
 } from "./schema-rows.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
 import type { SystemSource } from "./system-source.ts"
@@ -24,6 +25,8 @@ const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
   "system_views.disk_usage": (source) => diskUsageRows(source, allKeyspaces(source)),
   "system_views.gossip_info": gossipRows,
   "system_views.settings": settingsRows,
+  "system.IndexInfo": builtIndexesRows,
+  "system_views.sai_column_indexes": storageAttachedIndexesRows,
 }
 
 const STORED_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {
@@ -32,7 +35,10 @@ const STORED_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {
   "system_schema.columns": columnsRows,
   "system_schema.dropped_columns": droppedColumnsRows,
   "system_schema.views": viewsRows,
+  "system_schema.indexes": indexesRows,
   "system_schema.types": typesRows,
+  "system_schema.functions": functionsRows,
+  "system_schema.aggregates": aggregatesRows,
 }
 
 const VIRTUAL_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {

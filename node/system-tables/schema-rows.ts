@@ -1,5 +1,7 @@
 // Rows of system_schema and system_virtual_schema. Virtual keyspaces are described only in the latter, all others only in
 // the former; a view is in `views`, not in `tables`; hidden columns are nowhere.
+import { initialConditionText } from "../../cql/statements/create-text-functions.ts"
+import { indexTargetText } from "../../cql/statements/create-text-indexes.ts"
 import type { ColumnSchema, KeyspaceSchema, TableOptions, TableSchema } from "../../data/schema.ts"
 import { typeName } from "../../data/types/type-name.ts"
 import { Buffer } from "../../runtime/pure.ts"
@@ -59,6 +61,17 @@ export const droppedColumnsRows: SchemaRows = (keyspaces) =>
     }))
   })
 
+export const indexesRows: SchemaRows = (keyspaces) =>
+  tablesOf(keyspaces).flatMap((table) =>
+    table.indexes.map(({ name, column, descriptor }) => ({
+      keyspace_name: table.keyspace,
+      table_name: table.name,
+      index_name: name,
+      kind: descriptor.kind,
+      options: toMap({ ...descriptor.options, target: indexTargetText(column.name, descriptor.part) }),
+    })),
+  )
+
 export const typesRows: SchemaRows = (keyspaces) =>
   keyspaces.flatMap((keyspace) =>
     [...keyspace.types.values()].map((type) => ({
@@ -66,6 +79,34 @@ export const typesRows: SchemaRows = (keyspaces) =>
       type_name: type.name,
       field_names: type.fields.map((field) => field.name),
       field_types: type.fields.map((field) => typeName(field.type)),
+    })),
+  )
+
+export const functionsRows: SchemaRows = (keyspaces) =>
+  keyspaces.flatMap((keyspace) =>
+    keyspace.functions.map((each) => ({
+      keyspace_name: keyspace.name,
+      function_name: each.name,
+      argument_types: each.argumentTypes.map(typeName),
+      argument_names: each.argumentNames,
+      body: each.body,
+      called_on_null_input: each.calledOnNullInput,
+      language: each.language,
+      return_type: typeName(each.returnType),
+    })),
+  )
+
+export const aggregatesRows: SchemaRows = (keyspaces) =>
+  keyspaces.flatMap((keyspace) =>
+    keyspace.aggregates.map((each) => ({
+      keyspace_name: keyspace.name,
+      aggregate_name: each.name,
+      argument_types: each.argumentTypes.map(typeName),
+      final_func: each.finalFunction,
+      initcond: initialConditionText(each),
+      return_type: typeName(each.returnType),
+      state_func: each.stateFunction,
+      state_type: typeName(each.stateType),
     })),
   )
 

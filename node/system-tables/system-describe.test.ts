@@ -83,6 +83,6 @@ test.each<[string, string]>([
   ["ALTER KEYSPACE system_views WITH durable_writes = true", "system_views keyspace is not user-modifiable."],
   ["CREATE KEYSPACE system WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", "System keyspace 'system' is not user-modifiable"],
 ])("%s", (text, message) => {
-  const plan = compileSchemaStatement(parseStatement(text) as SchemaStatement, null)
+  const plan = compileSchemaStatement(parseStatement(text) as SchemaStatement, null, { nowMicros: () => 0, randomBytes: () => Buffer.alloc(0) })
   expect(() => plan.transform(SCHEMA, DESCRIPTOR, 0, () => "")).toThrow(message)
 })

@@ -49,6 +49,8 @@ function resolveDefinition(definition: Definition): KeyspaceSchema {
     replication: definition.replication,
     tables: new Map(definition.tables.map((table) => [table.name, resolveTable(table, [], !isStored(table.name))])),
     types: new Map(),
+    functions: [],
+    aggregates: [],
     virtual: definition.virtual === true,
   }
 }
