@@ -22,22 +22,30 @@ function parseSelector(stream: TokenStream): Selector {
 export function parseSelectable(stream: TokenStream): Selectable {
   stream.enter()
   let left = parseProduct(stream)
+  let links = 0
   for (;;) {
     const operator = stream.isSymbol("+") ? "+" : stream.isSymbol("-") ? "-" : null
     if (operator === null) break
     stream.next()
+    stream.link()
+    links++
     left = { kind: "arithmetic", operator, left, right: parseProduct(stream) }
   }
+  stream.unlink(links)
   stream.leave()
   return left
 }
 
 function parseProduct(stream: TokenStream): Selectable {
   let left = parseFactor(stream)
-  for (;;) {
+  for (let links = 0; ; links++) {
     const operator = stream.isSymbol("*") ? "*" : stream.isSymbol("/") ? "/" : stream.isSymbol("%") ? "%" : null
-    if (operator === null) return left
+    if (operator === null) {
+      stream.unlink(links)
+      return left
+    }
     stream.next()
+    stream.link()
     left = { kind: "arithmetic", operator, left, right: parseFactor(stream) }
   }
 }
@@ -57,10 +65,14 @@ function parseModified(stream: TokenStream): Selectable {
 
 function parseModifiers(stream: TokenStream, receiver: Selectable): Selectable {
   let operand = receiver
-  for (;;) {
+  for (let links = 0; ; links++) {
     if (stream.takeSymbol(".")) operand = { kind: "field", operand, field: stream.identifier() }
     else if (stream.takeSymbol("[")) operand = parseSubSelection(stream, operand)
-    else return operand
+    else {
+      stream.unlink(links)
+      return operand
+    }
+    stream.link()
   }
 }
 

@@ -13,14 +13,18 @@ import type { TokenStream } from "./token-stream.ts"
 export function parseTerm(stream: TokenStream): Term {
   stream.enter()
   let left = parseProduct(stream)
+  let links = 0
   for (;;) {
     const operator = stream.isSymbol("+") ? "+" : stream.isSymbol("-") ? "-" : null
     if (operator === null) break
     // `c = t + c`: the column behind the term belongs to the assignment.
     if (operator === "+" && stream.isIdentifier(1) && !isCallBehind(stream)) break
     stream.next()
+    stream.link()
+    links++
     left = { kind: "arithmetic", operator, left, right: parseProduct(stream) }
   }
+  stream.unlink(links)
   stream.leave()
   if (!mayFollowTerm(stream)) throw stream.noAlternative()
   return left
@@ -46,10 +50,14 @@ function isCallBehind(stream: TokenStream): boolean {
 
 function parseProduct(stream: TokenStream): Term {
   let left = parseFactor(stream)
-  for (;;) {
+  for (let links = 0; ; links++) {
     const operator = stream.isSymbol("*") ? "*" : stream.isSymbol("/") ? "/" : stream.isSymbol("%") ? "%" : null
-    if (operator === null) return left
+    if (operator === null) {
+      stream.unlink(links)
+      return left
+    }
     stream.next()
+    stream.link()
     left = { kind: "arithmetic", operator, left, right: parseFactor(stream) }
   }
 }

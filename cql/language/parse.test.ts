@@ -105,6 +105,24 @@ test("a damaged statement is a statement or a SyntaxError", () => {
   }), { seed: 3, numRuns: 10_000 })
 })
 
+test("long chains of operators are refused, not a broken stack", () => {
+  const chains: ((links: number) => string)[] = [
+    (links) => `INSERT INTO t (a) VALUES (1${"+1".repeat(links)})`,
+    (links) => `INSERT INTO t (a) VALUES (1${"*1".repeat(links)})`,
+    (links) => `SELECT a${" + a".repeat(links)} FROM t`,
+    (links) => `SELECT a${" / a".repeat(links)} FROM t`,
+    (links) => `SELECT a${".b".repeat(links)} FROM t`,
+    (links) => `SELECT a${"[0]".repeat(links)} FROM t`,
+    (links) => `SELECT ${"(a + ".repeat(20)}a${" + a".repeat(links)}${")".repeat(20)} FROM t`,
+  ]
+  for (const chain of chains) {
+    expect(parses(chain(900)), chain(2)).toBe(true)
+    expect(parses(chain(1001)), chain(2)).toBe(false)
+  }
+  // One behind the other they are as many as one likes.
+  expect(parses(`INSERT INTO t (a) VALUES ([${Array.from({ length: 50 }, () => `1${"+1".repeat(500)}`).join(", ")}])`)).toBe(true)
+})
+
 test("deep nesting is refused, not a broken stack", () => {
   for (const [open, close] of [["(", ")"], ["[", "]"], ["{", "}"], ["- ", ""], ["f(", ")"], ["(int) ", ""], ["{a: ", "}"]] as const) {
     const nested = (depth: number): string => `INSERT INTO t (a) VALUES (${open.repeat(depth)}1${close.repeat(depth)})`

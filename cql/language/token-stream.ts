@@ -9,12 +9,15 @@ import { TOKEN, type TokenKind, type Tokens } from "./tokens.ts"
 
 /** Nesting of terms and types beyond which a statement is refused, far below what the call stack holds. */
 const DEEPEST = 200
+/** Operators in a row, each of which makes the tree one deeper, those around them included. */
+const MOST_LINKS = 1000
 
 export class TokenStream {
   readonly #tokens: Tokens
   #at = 0
   #markers = 0
   #depth = 0
+  #links = 0
 
   constructor(source: string) {
     this.#tokens = tokenize(source)
@@ -123,6 +126,15 @@ export class TokenStream {
   }
   leave(): void {
     this.#depth--
+  }
+
+  /** Before each further link of a chain: an operand behind an operator, a field or an element of what stands before it. */
+  link(): void {
+    if (++this.#links > MOST_LINKS) throw this.noAlternative()
+  }
+  /** At the end of a chain of so many. */
+  unlink(count: number): void {
+    this.#links -= count
   }
 
   expectEnd(): void {
