@@ -4,6 +4,7 @@ import type { Derive, LocalStore } from "../data/local-store.ts"
 import type { Epoch, TableId } from "../data/schema.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { NodeId } from "../runtime/network.ts"
+import type { Maybe } from "../runtime/pure.ts"
 import type { Random } from "../runtime/random.ts"
 import type { ClusterMetadata, Liveness } from "./cluster-metadata.ts"
 import type { MessageRouter } from "./messages.ts"
@@ -21,8 +22,11 @@ export const DEFAULT_TIMEOUTS: CoordinatorTimeouts = { readMs: 5_000, rangeMs: 1
 export interface HintSink {
   /** Copies the mutation. False: not kept (over its bound, or the peer has been away for too long). */
   add(node: NodeId, mutation: Buffer, epoch: Epoch): boolean
-  /** Hands what was added to the operating system before it returns: an acknowledgement at ANY rests on it. */
-  writeOut(): void
+  /**
+   * Hands what was added to the operating system, and where acknowledgements wait for the disk to that, before it returns or resolves:
+   * an acknowledgement at ANY rests on it. False: something could not be kept.
+   */
+  store(): Maybe<boolean>
 }
 
 export interface CoordinatorDeps {

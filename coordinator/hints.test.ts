@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest"
 import { CONSISTENCY, WriteTimeoutError } from "../cql/errors.ts"
 import { CorruptionError } from "../data/bytes.ts"
 import { Buffer } from "../runtime/pure.ts"
+import { SimulatedRandom } from "../runtime/simulated/simulated-random.ts"
 import { type SimulatedProcess, type Simulation, createSimulation } from "../runtime/simulated/simulation.ts"
 import type { Change, ClusterMetadata, Snapshot } from "./cluster-metadata.ts"
 import { decodeHint, decodeHintHeader, encodeHint, encodeHintHeader } from "./hint-file.ts"
@@ -122,6 +123,52 @@ describe("hints", () => {
     setting.isUp = true
     await setting.pass(2000)
     expect(setting.delivered).toEqual([text(insert("k", 1, "v", 1))])
+  })
+
+  test("survive a loss of power once they are stored, where acknowledgements wait for the disk", async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const setting = new Setting({ syncsBeforeAck: true })
+      setting.process.disk.syncDirectory("/", () => undefined)
+      await setting.pass(100)
+      let stored = 0
+      for (let round = 1; round <= 3; round++) {
+        setting.add(insert("k", round, "v", 1))
+        setting.add(insert("k", round, "w", 1), 3)
+        void Promise.resolve(setting.hints.store()).then((areKept) => {
+          expect(areKept).toBe(true)
+          stored++
+        })
+        expect(stored).toBe(round - 1)
+        await setting.pass(100)
+        expect(stored).toBe(round)
+      }
+      setting.process.disk.powerLoss(new SimulatedRandom(seed))
+      setting.restart()
+      setting.isUp = true
+      await setting.pass(2000)
+      expect(setting.delivered.length).toBe(6)
+    }
+  })
+
+  test("that the disk does not take are not said to be stored", async () => {
+    for (const syncsBeforeAck of [false, true]) {
+      const setting = new Setting({ syncsBeforeAck })
+      for (const kind of syncsBeforeAck ? (["write", "sync", "syncDirectory"] as const) : (["write"] as const)) {
+        setting.process.disk.failNext(kind, "EIO")
+        setting.add(insert("k", 1, kind, 1))
+        let areKept: boolean | null = null
+        const stored = setting.hints.store()
+        void Promise.resolve(stored).then((kept) => {
+          areKept = kept
+        })
+        await setting.pass(100)
+        expect(areKept, kind).toBe(false)
+      }
+      setting.add(insert("k", 1, "good", 1))
+      const stored = setting.hints.store()
+      await setting.pass(100)
+      expect(await stored).toBe(true)
+    }
   })
 
   test("that the peer does not take are tried again", async () => {

@@ -15,7 +15,7 @@ import type { Epoch } from "../data/schema.ts"
 import type { Clock, Timer } from "../runtime/clock.ts"
 import { type Disk, DiskError } from "../runtime/disk.ts"
 import type { NodeId } from "../runtime/network.ts"
-import { Buffer } from "../runtime/pure.ts"
+import { Buffer, type Maybe } from "../runtime/pure.ts"
 import type { ClusterMetadata, Liveness } from "./cluster-metadata.ts"
 import type { Completion } from "./coordinator.ts"
 import type { HintSink } from "./coordinator-deps.ts"
@@ -34,6 +34,8 @@ export interface HintsOptions {
   readonly maxBytesPerPeer?: number
   readonly maxWindowMs?: number
   readonly intervalMs?: number
+  /** `store` waits for the disk: with commitlog_sync batch and group. */
+  readonly syncsBeforeAck?: boolean
 }
 
 /** Gives one hint to its peer; completes when the peer has it. */
@@ -51,6 +53,8 @@ export class Hints implements HintSink {
   #deliver: DeliverHint | null = null
   #timer: Timer | null = null
   #stopped = false
+  /** Of this turn. */
+  #storing: Promise<boolean> | null = null
 
   /** Finds what an earlier process left. */
   constructor(options: HintsOptions) {
@@ -83,16 +87,44 @@ export class Hints implements HintSink {
     return true
   }
 
-  writeOut(): void {
+  /** False: something that was added is lost. */
+  writeOut(): boolean {
+    let areKept = true
     for (const peer of this.#dirty) {
       try {
         peer.writeOut(this.#options.clock.nowMicros())
       } catch (error) {
         if (!(error instanceof DiskError)) throw error
         this.#options.log(`hints for node ${peer.node} are lost: ${error.message}`)
+        areKept = false
       }
     }
     this.#dirty.clear()
+    return areKept
+  }
+
+  store(): Maybe<boolean> {
+    if (!this.writeOut()) return false
+    if (this.#options.syncsBeforeAck !== true) return true
+    // All that is added in this turn shares a sync.
+    this.#storing ??= new Promise((resolve) => {
+      this.#options.clock.atTurnEnd(() => {
+        this.#storing = null
+        resolve(this.#sync())
+      })
+    })
+    return this.#storing
+  }
+
+  async #sync(): Promise<boolean> {
+    try {
+      await Promise.all([...this.#peers.values()].map((peer) => peer.synced()))
+      return true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#options.log(`hints may be lost: ${error.message}`)
+      return false
+    }
   }
 
   /** Delivers from now on. */

@@ -26,6 +26,10 @@ export class PeerHints {
   readonly #disk: Disk
   readonly #directory: string
   #sequence = 1
+  /** Everything written is on the disk, or a sync that will say so has begun. */
+  #isSynced = true
+  /** Syncs of files that were closed since. */
+  #sealing: Promise<void> = Promise.resolve()
   #open: { readonly file: AppendFile; readonly hintFile: HintFile } | null = null
   readonly #buffer = new ByteWriter(4096)
 
@@ -63,6 +67,7 @@ export class PeerHints {
     try {
       const open = this.#open ?? this.#create(nowMicros)
       open.file.write(this.#buffer.view())
+      this.#isSynced = false
       open.hintFile.size = open.file.size
       if (open.file.size >= FILE_SIZE) this.seal()
     } catch (error) {
@@ -79,8 +84,29 @@ export class PeerHints {
     if (open === null) return
     this.#open = null
     // Not waited for: a hint is an acknowledged write's second chance, not its proof.
-    open.file.sync(() => open.file.close())
+    const syncing = syncOf(open.file).finally(() => open.file.close())
+    syncing.catch(() => undefined)
+    this.#sealing = this.#sealing.then(() => syncing)
+    this.#sealing.catch(() => undefined)
     this.sealed.push(open.hintFile)
+  }
+
+  /** Resolves when everything written so far is on the disk, under its name. Rejects with DiskError. */
+  async synced(): Promise<void> {
+    if (this.#isSynced) return
+    this.#isSynced = true
+    const sealing = this.#sealing
+    this.#sealing = Promise.resolve()
+    try {
+      await sealing
+      if (this.#open !== null) await syncOf(this.#open.file)
+      await new Promise<void>((resolve, reject) => {
+        this.#disk.syncDirectory(this.#directory, (error) => (error === null ? resolve() : reject(error)))
+      })
+    } catch (error) {
+      this.#isSynced = false
+      throw error
+    }
   }
 
   /** REQUIRES: the first sealed file. */
@@ -103,6 +129,12 @@ export class PeerHints {
     this.#open = { file, hintFile: { path, createdAtMicros: nowMicros, size: file.size, deliveredTo: HINT_HEADER_SIZE } }
     return this.#open
   }
+}
+
+function syncOf(file: AppendFile): Promise<void> {
+  return new Promise((resolve, reject) => {
+    file.sync((error) => (error === null ? resolve() : reject(error)))
+  })
 }
 
 export function hintFileName(node: NodeId, sequence: number): string {

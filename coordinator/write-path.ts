@@ -187,10 +187,24 @@ export class WritePath implements TraceHolder {
       return
     }
     if (hinted && record.consistency === CONSISTENCY.any) {
-      this.#deps.hints.writeOut()
-      this.#finish(record, null)
+      this.#finishHinted(record)
+      return
     }
     this.#close(record)
+  }
+
+  /** At ANY, with no replica up: the hints are the write. */
+  #finishHinted(record: WriteRecord): void {
+    const id = record.requestId
+    const stored = (areKept: boolean): void => {
+      const open = this.#requests.get(id)
+      if (!(open instanceof WriteRecord)) return
+      this.#finish(open, areKept ? null : this.#timeout(open))
+      this.#close(open)
+    }
+    const kept = this.#deps.hints.store()
+    if (isPromise(kept)) void kept.then(stored)
+    else stored(kept)
   }
 
   /** Sends to every replica that is waited for, and applies here last: the others are at work meanwhile. */

@@ -31,12 +31,14 @@ import { openStore } from "../storage/open-store.ts"
 import { startAdminHttp } from "./admin-http.ts"
 import type { NodeConfig } from "./config.ts"
 import { schemaEvents, topologyEvents } from "./events.ts"
+import { EXIT_CODE, FailurePolicy } from "./failure-policy.ts"
 import { Heartbeats } from "./heartbeats.ts"
 import { type Identity, openIdentity } from "./identity.ts"
 import type { Log } from "./log.ts"
 import { type Membership, answerJoins, beginCluster, describeSelf, isFirstSeed, joinCluster } from "./membership.ts"
 import { MetadataService } from "./metadata-service.ts"
 import { makeDurableDirectory, readStateFile, writeStateFile } from "./state-file.ts"
+import { storageSettingRows, storeOptionsOf } from "./storage-settings.ts"
 import { createVirtualTables } from "./system-tables/create-virtual-tables.ts"
 import { systemKeyspaces } from "./system-tables/system-keyspaces.ts"
 
@@ -87,6 +89,7 @@ interface Parts extends Base {
   readonly router: MessageRouter
   readonly metadata: MetadataService
   readonly heartbeats: Heartbeats
+  readonly failures: FailurePolicy
   readonly store: LocalStore
   readonly jobs: RealJobs
   readonly views: ViewManager
@@ -159,6 +162,10 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
     epochSeen: (node, epoch) => metadata.epochSeen(node, epoch),
   })
   let parts: Parts | null = null
+  const failures = new FailurePolicy({
+    commit: config.storage.commitFailurePolicy, disk: config.storage.diskFailurePolicy, log,
+    stopTransports: () => (parts?.isReady === true ? stopTransports(parts) : process.exit(EXIT_CODE)), exit: (code) => process.exit(code),
+  })
   function liveness(node: number, change: "UP" | "DOWN"): void {
     if (parts !== null) peerChanged(parts, node, change)
   }
@@ -168,13 +175,13 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url) }, workerCount: 2 })
   const store: LocalStore = await openStore({
     disk, clock, jobs, directory: `${config.dataDirectory}/data`, hostId: identity.hostId, clusterName: config.clusterName,
-    options: { tables: storedTables(metadata.current()), nextTableId: metadata.state().schema.nextTableId, memtableSpaceBytes: config.memtableSpaceBytes, commitlogSyncPeriodMs: config.commitlogSyncPeriodMs },
+    options: { tables: storedTables(metadata.current()), nextTableId: metadata.state().schema.nextTableId, memtableSpaceBytes: config.memtableSpaceBytes, ...storeOptionsOf(config.storage) },
     events: {
       obligation: (bytes, position) => views.obligation(bytes, position),
-      failed: (error) => log.error(`Background work of the storage failed: ${error.message}`),
+      failed: failures.backgroundFailed, logFailed: failures.logFailed, diskFailed: failures.diskFailed,
     },
   })
-  const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints`, metadata, liveness: heartbeats, log: (line) => log.info(line) })
+  const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints`, metadata, liveness: heartbeats, log: (line) => log.info(line), syncsBeforeAck: config.storage.commitlogSync !== "periodic" })
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
     clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table),
@@ -190,7 +197,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
     handler: executor, atTurnEnd: (fn) => clock.atTurnEnd(fn), beforeWrite: () => store.writeOut(), hasUnwritten: () => store.hasUnwritten?.() === true,
   })
   parts = {
-    ...base, config, log, self, router, metadata, heartbeats, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
+    ...base, config, log, self, router, metadata, heartbeats, failures, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
   }
   return parts
 }
@@ -211,7 +218,7 @@ function settings(config: NodeConfig): [string, string][] {
   return [
     ["cluster_name", config.clusterName], ["listen_address", config.address], ["storage_port", String(config.listenPort)],
     ["rpc_address", config.nativeAddress ?? config.address], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
-    ["commitlog_sync", "periodic"], ["commitlog_sync_period", `${config.commitlogSyncPeriodMs}ms`],
+    ...storageSettingRows(config.storage),
     ["memtable_heap_space", `${config.memtableSpaceBytes / 1048576}MiB`], ["materialized_views_enabled", "true"],
   ]
 }
@@ -295,6 +302,7 @@ function health(parts: Parts): Record<string, unknown> {
   const nodes = [...snapshot.nodes.keys()]
   return {
     ready: parts.isReady,
+    stoppedBy: parts.failures.stoppedBy,
     node: parts.self,
     hostId: parts.identity.hostId,
     clusterName: snapshot.clusterName,
@@ -305,6 +313,15 @@ function health(parts: Parts): Record<string, unknown> {
     pendingHintBytes: nodes.reduce((sum, node) => sum + parts.hints.pendingBytes(node), 0),
     clients: parts.protocol.connectionCount,
   }
+}
+
+/** The disk has failed: nobody is served any more, other nodes take this one for down; /health tells why. */
+function stopTransports(parts: Parts): void {
+  const { protocol, listener, heartbeats, log } = parts
+  parts.isReady = false
+  protocol.destroy()
+  listener.stop().catch((error: unknown) => log.error(`The client port stays open: ${String(error)}`))
+  heartbeats.stop()
 }
 
 async function stopParts(parts: Parts): Promise<void> {

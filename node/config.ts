@@ -1,6 +1,7 @@
 // One cluster node's settings, resolved: what the command line, the environment and the defaults say.
 
 import { totalmem } from "node:os"
+import { DEFAULT_STORAGE_SETTINGS, type StorageSettings } from "./storage-settings.ts"
 
 export interface NodeConfig {
   readonly clusterName: string
@@ -26,7 +27,7 @@ export interface NodeConfig {
   readonly testing: boolean
   readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR"
   readonly memtableSpaceBytes: number
-  readonly commitlogSyncPeriodMs: number
+  readonly storage: StorageSettings
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -45,7 +46,7 @@ export const DEFAULTS = {
   rack: "rack1",
   tokensPerNode: 16,
   memtableSpaceBytes: defaultMemtableSpaceBytes(),
-  commitlogSyncPeriodMs: 10_000,
+  storage: DEFAULT_STORAGE_SETTINGS,
 } as const
 
 /** Splits "address:port"; the port may be missing. Throws an Error that names the text. */

@@ -2,6 +2,7 @@
 import { isIPv4 } from "node:net"
 import { Command, InvalidArgumentError, Option } from "commander"
 import { DEFAULTS, type NodeConfig } from "./config.ts"
+import { type StorageWords, addStorageOptions, storageSettings } from "./storage-settings.ts"
 
 /** Runs the command in `argv` (as process.argv); sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -41,7 +42,7 @@ function addStart(program: Command): void {
 }
 
 function addNode(program: Command): void {
-  program
+  const command = program
     .command("node")
     .description("run one node in the foreground")
     .option("--data <directory>", "where the node keeps its data", ".belvedere/node1")
@@ -63,9 +64,10 @@ function addNode(program: Command): void {
     .action(async (options) => {
       await (await import("./node-process.ts")).runNodeProcess(nodeConfig(options))
     })
+  addStorageOptions(command, integer)
 }
 
-interface NodeOptions {
+interface NodeOptions extends StorageWords {
   readonly data: string
   readonly address: string
   readonly broadcastAddress?: string
@@ -103,7 +105,7 @@ function nodeConfig(options: NodeOptions): NodeConfig {
     testing: options.testing,
     logLevel: options.logLevel,
     memtableSpaceBytes: options.memtableSpace * 1048576,
-    commitlogSyncPeriodMs: DEFAULTS.commitlogSyncPeriodMs,
+    storage: storageSettings(options),
   }
 }
 

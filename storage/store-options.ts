@@ -26,6 +26,10 @@ export interface StoreOptions {
   readonly commitlogTotalBytes: number
   readonly commitFailurePolicy: CommitFailurePolicy
   readonly diskFailurePolicy: DiskFailurePolicy
+  /** Compactions that run at once. */
+  readonly concurrentCompactors: number
+  /** What all compactions together read in a second; 0: no limit. */
+  readonly compactionThroughputBytes: number
   /** Of SSTables. */
   readonly blockCacheBytes: number
   /** Never read a block in a way that blocks, if it can be told beforehand. Else only while the disk is slow. */
@@ -38,10 +42,12 @@ export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
   commitlogSegmentBytes: 32 << 20,
   commitlogSync: "periodic",
   commitlogSyncPeriodMs: 10_000,
-  commitlogSyncGroupWindowMs: 1000,
+  commitlogSyncGroupWindowMs: 10,
   commitlogTotalBytes: 512 << 20,
   commitFailurePolicy: "stop",
   diskFailurePolicy: "stop",
+  concurrentCompactors: 1,
+  compactionThroughputBytes: 64 << 20,
   blockCacheBytes: 32 << 20,
   alwaysWaitForDisk: false,
 }

@@ -22,6 +22,7 @@ import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
+import { ReadFailures } from "./read-failures.ts"
 import { ReadRun, asBuffer } from "./read-run.ts"
 import { StoreCursor } from "./store-cursor.ts"
 import type { StoreState } from "./store-state.ts"
@@ -39,6 +40,7 @@ export class Store implements LocalStore {
   readonly #idleRuns: ReadRun[] = []
   /** Of log segments with obligations that the owner has not taken yet. */
   readonly #replayHolds: SegmentHold[]
+  readonly #failures: ReadFailures
   #isClosed = false
 
   constructor(state: StoreState, files: TableFiles, replayHolds: SegmentHold[]) {
@@ -48,6 +50,7 @@ export class Store implements LocalStore {
     this.#space = state.space
     this.#files = files
     this.#replayHolds = replayHolds
+    this.#failures = new ReadFailures(state)
   }
 
   apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition> {
@@ -59,7 +62,7 @@ export class Store implements LocalStore {
     if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
     if (hasViews && derive !== null) {
       const waiting = this.#state.pace.shouldWait() ? bringIn((into) => addMissingForDerive(bytes, this.#tables, into)) : null
-      if (waiting !== null) return this.#applyLater(waiting, bytes, source, derive)
+      if (waiting !== null) return this.#applyLater(this.#loaded(waiting), bytes, source, derive)
       return this.#applyDerived(bytes, derive)
     }
     const position = this.#log.append(bytes, 0, size, null)
@@ -83,7 +86,11 @@ export class Store implements LocalStore {
   #applyDerived(bytes: Buffer, derive: Derive): Maybe<LogPosition> {
     const derived = this.#derived
     derived.reset()
-    deriveMutation(bytes, this.#tables, derive, derived)
+    try {
+      deriveMutation(bytes, this.#tables, derive, derived)
+    } catch (error) {
+      throw this.#failures.noted(error)
+    }
     const entries = derived.entries.view()
     for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) checkMutation(entries, at, this.#tables)
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), derived)
@@ -111,7 +118,7 @@ export class Store implements LocalStore {
     const { target, slices, reversed } = command
     if (target.kind === "partition" && table.sstables.length > 0 && this.#state.pace.shouldWait()) {
       const waiting = bringIn((into) => table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, into))
-      if (waiting !== null) return waiting.then(() => this.#run(command, sink, null))
+      if (waiting !== null) return this.#loaded(waiting).then(() => this.#run(command, sink, null))
     }
     this.#run(command, sink, null)
   }
@@ -119,7 +126,11 @@ export class Store implements LocalStore {
   readDirect(read: DirectRead, sink: DirectSink): boolean {
     const table = this.#table(read.table.id, "a read")
     if (table.sstables.length > 0 && this.#state.pace.shouldWait()) return false
-    return readDirectly(table, read, sink)
+    try {
+      return readDirectly(table, read, sink)
+    } catch (error) {
+      throw this.#failures.noted(error)
+    }
   }
 
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor {
@@ -185,11 +196,19 @@ export class Store implements LocalStore {
     }
   }
 
+  #loaded(waiting: Promise<void>): Promise<void> {
+    return waiting.catch((error: unknown) => {
+      throw this.#failures.noted(error)
+    })
+  }
+
   #run(command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): void {
     const table = this.#table(command.table.id, "a read")
     const run = this.#idleRuns.pop() ?? new ReadRun()
     try {
       run.run(table, command, sink, isEnough)
+    } catch (error) {
+      throw this.#failures.noted(error)
     } finally {
       this.#idleRuns.push(run)
     }

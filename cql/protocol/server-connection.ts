@@ -13,7 +13,7 @@
 // Errors: what cannot be trusted any further (an unknown version or opcode, a damaged segment) is told and the connection
 // ends. A request that is broken in itself is answered with an error, and the next one is read. Other connections never
 // notice. An answer to a request whose connection has gone is dropped.
-import { assert, type Buffer } from "../../runtime/pure.ts"
+import { AssertionError, assert, type Buffer } from "../../runtime/pure.ts"
 import type { ByteConnection, ByteHandlers } from "../../runtime/byte-listener.ts"
 import type { ByteWriter } from "../../data/bytes.ts"
 import { InvalidRequestError, ProtocolError, RequestError } from "../errors.ts"
@@ -334,7 +334,14 @@ export class ServerConnection implements ByteHandlers, FrameSink, ReplyOwner {
 
   #flush(): void {
     if (this.#closed || this.#output.pending === 0) return
-    this.#context.beforeWrite()
+    try {
+      this.#context.beforeWrite()
+    } catch (error) {
+      if (error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError) throw error
+      // What these answers say cannot be kept (the commit log has failed): none of them may leave.
+      this.destroy()
+      return
+    }
     const isTaken = this.#connection.write(this.#output.take())
     this.#output.taken(this.#connection.hasSentAll === true)
     if (!isTaken) {

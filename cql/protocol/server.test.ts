@@ -270,6 +270,23 @@ describe("answers", () => {
     expect(turn).toHaveLength(0)
   })
 
+  test("when beforeWrite fails no answer leaves, and the connection ends; a bug is not hidden", () => {
+    let failure: Error | null = null
+    const { start } = setup({
+      beforeWrite: () => {
+        if (failure !== null) throw failure
+      },
+    })
+    const client = start()
+    failure = new Error("commit log failed")
+    client.send(queryFrame("a"))
+    expect([client.writes.length, client.destroyed]).toEqual([0, true])
+    failure = null
+    const other = start()
+    failure = new TypeError("a bug")
+    expect(() => other.send(queryFrame("a"))).toThrow("a bug")
+  })
+
   test("the handler is told where a read begins and ends, also when a frame in it is broken", () => {
     const { handler, start } = setup()
     const trace: string[] = []

@@ -12,7 +12,10 @@ export interface ProtocolServerOptions {
   readonly handler: RequestHandler
   /** Calls `fn` once at the end of this turn of the event loop (Clock.atTurnEnd). */
   readonly atTurnEnd: (fn: () => void) => void
-  /** Called before every write to a socket: what was acknowledged must be with the operating system first. */
+  /**
+   * Called before every write to a socket: what was acknowledged must be with the operating system first. When it throws, other than
+   * for a bug, the answers are not sent and the connection ends.
+   */
   readonly beforeWrite: () => void
   /** Whether `beforeWrite` has something to do; then answers wait for the end of the turn and share it. Default: never. */
   readonly hasUnwritten?: () => boolean
