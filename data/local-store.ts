@@ -114,6 +114,13 @@ export interface StoreEvents {
   obligation(bytes: Uint8Array, position: LogPosition, replayed: boolean): void
   /** Background work (a flush, a compaction, removing files) failed. A flush is tried again. */
   failed?(error: Error): void
+  /**
+   * The tokens of partitions of the table with rows about which some view is still owed something: from these nothing is
+   * purged (F2 of docs/views.md). "all": from the whole table. Asked of tables with views only; not to answer means "all".
+   */
+  owed?(table: TableId): readonly Token[] | "all"
+  /** A compaction has ended well. */
+  compacted?(record: CompactionRecord): void
   /** The commit log could not be written or synced, is damaged, or has refused a write because the disk is full. */
   logFailed?(error: Error): void
   /** A data file is damaged, or the disk refused to read or write one. */
@@ -164,6 +171,35 @@ export interface LocalStore {
   close(): Promise<void>
   /** Figures for metrics, system tables and the curious. */
   stats(table: TableId): TableStats
+}
+
+/** A compaction that runs. */
+export interface RunningCompaction {
+  /** 32 hexadecimal digits. */
+  readonly id: string
+  readonly table: TableId
+  /** Why these SSTables, in a word or two. */
+  readonly reason: string
+  readonly inputs: number
+  readonly totalBytes: number
+  /** Of `totalBytes`, read so far. */
+  readonly doneBytes: number
+  readonly startedAtMicros: number
+}
+
+/** A compaction that has ended. */
+export interface CompactionRecord {
+  readonly id: string
+  readonly keyspace: string
+  readonly table: string
+  readonly strategy: string
+  readonly reason: string
+  readonly bytesIn: number
+  readonly bytesOut: number
+  /** At index n - 1: how many partitions were merged from n SSTables. */
+  readonly merged: readonly number[]
+  readonly startedAtMicros: number
+  readonly endedAtMicros: number
 }
 
 export interface TableStats {

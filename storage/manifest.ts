@@ -2,11 +2,13 @@
 // replaced atomically by every change: after a crash it is the one before or the one after. Changes are made one at a time.
 //
 //   0    u32  magic     "BLVm"
-//   4    u32  version   1
+//   4    u32  version   2
 //   8    u32  length    of the text
 //   12   u32  crc       of the text
 //   16   text           JSON, see ManifestState
 //
+// Versions: 2 tells each SSTable's level and arrival, and what a table has purged; 1 had numbers alone and is refused, since
+// when its tables' data arrived is not known.
 // What is bad about it: a change costs two syncs and rewrites all of it; with some ten thousand SSTables it should become a log.
 import { Buffer, crc32 } from "../runtime/pure.ts"
 import type { Disk } from "../runtime/disk.ts"
@@ -16,15 +18,29 @@ import { readWhole, writeWhole } from "./data-directory.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
 
 const MAGIC = 0x424c566d
-const VERSION = 1
+const VERSION = 2
 const HEADER_BYTES = 16
+
+export interface ManifestSSTable {
+  readonly number: number
+  /** Of leveled compaction: tables of one level above 0 have disjoint tokens. 0 for all others. */
+  readonly level: number
+  /** The second since 1970, on this node's clock, at which the last write in it had arrived. */
+  readonly arrivedBy: number
+  /** The second at which the file was made. */
+  readonly createdAt: number
+}
 
 export interface ManifestTable {
   readonly id: TableId
   /** Records before this position are in the SSTables, or truncated. */
   readonly replayFrom: LogPosition
-  /** Numbers of the live SSTables, newest data first. */
-  readonly sstables: readonly number[]
+  /** The live SSTables, newest data first. */
+  readonly sstables: readonly ManifestSSTable[]
+  /** The highest timestamp that compaction has purged here, in decimal; null: nothing was purged. */
+  readonly purgedUpTo: string | null
+  /** Where writes came at or below it: pairs of tokens in decimal, both included, ascending (late-writes.ts). */
+  readonly late: readonly (readonly [string, string])[]
 }
 
 export interface ManifestState {
@@ -80,7 +96,7 @@ export class Manifest {
 
 /** The state with one table's entry changed, or added. */
 export function withTable(state: ManifestState, id: TableId, change: (table: ManifestTable) => ManifestTable): ManifestState {
-  const old = state.tables.find((table) => table.id === id) ?? { id, replayFrom: { segment: 0, offset: 0 }, sstables: [] }
+  const old = state.tables.find((table) => table.id === id) ?? { id, replayFrom: { segment: 0, offset: 0 }, sstables: [], purgedUpTo: null, late: [] }
   return { ...state, tables: [...state.tables.filter((table) => table.id !== id), change(old)].toSorted((a, b) => a.id - b.id) }
 }
 
@@ -99,6 +115,7 @@ export function decode(bytes: Buffer, path: string): ManifestState {
   if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(0) !== MAGIC) throw new CorruptFileError(path, 0, "expected a manifest")
   const version = bytes.readUInt32BE(4)
   if (version > VERSION) throw new DataDirectoryError("newer_format", `${path} has version ${version}; this version reads up to ${VERSION}`)
+  if (version < VERSION) throw new DataDirectoryError("older_format", `${path} has version ${version}; this version reads ${VERSION} alone`)
   const length = bytes.readUInt32BE(8)
   const text = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length)
   if (text.length !== length || crc32(text) !== bytes.readUInt32BE(12)) throw new CorruptFileError(path, HEADER_BYTES, `expected ${length} bytes with another CRC`)

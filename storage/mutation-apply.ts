@@ -95,4 +95,5 @@ function applyUpdate(bytes: Buffer, mutation: number, update: number, table: Tab
     else memtable.putRangeTombstone(partition, bytes, item)
     item += readUint32(bytes, item)
   }
+  if (table.late.horizon !== null && table.schema.views.length > 0) table.late.look(bytes, mutation, update)
 }

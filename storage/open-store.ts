@@ -18,7 +18,8 @@ import { ReadPace } from "./read-pace.ts"
 import { DEFAULT_STORE_OPTIONS, type StoreOptions } from "./store-options.ts"
 import { SSTable } from "./sstable.ts"
 import { Store } from "./store.ts"
-import { TableFiles, sstablePath, withoutTable } from "./table-files.ts"
+import { sstablePath } from "./sstable-files.ts"
+import { TableFiles, withoutTable } from "./table-files.ts"
 import { TableStore } from "./table-store.ts"
 
 export interface StoreParts {
@@ -105,16 +106,18 @@ function removeOrphans({ disk, tablesPath }: DataDirectory, manifest: Manifest):
       disk.removeTree(path)
       continue
     }
-    const wanted = new Set(numbers.map((number) => sstablePath(path, number)))
+    const wanted = new Set(numbers.map(({ number }) => sstablePath(path, number)))
     for (const file of disk.list(path)) if (!wanted.has(`${path}/${file}`)) disk.remove(`${path}/${file}`)
   }
 }
 
 function openSSTables(directory: DataDirectory, manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, cache: BlockCache, pace: ReadPace): void {
-  for (const { id, replayFrom, sstables } of manifest.state.tables) {
+  for (const { id, replayFrom, sstables, purgedUpTo, late } of manifest.state.tables) {
     const table = tables.get(id) as TableStore
     table.replayFrom = replayFrom
-    table.sstables = sstables.map((number) => SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache, pace))
+    table.late.restore(purgedUpTo, late)
+    for (const place of sstables) table.places.set(place.number, place)
+    table.sstables = sstables.map(({ number }) => SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache, pace))
   }
 }
 

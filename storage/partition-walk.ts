@@ -42,6 +42,11 @@ export class PartitionWalk {
     return true
   }
 
+  /** How many have the current partition. */
+  get sourceCount(): number {
+    return this.#current.length
+  }
+
   /** Opens the current partition's sources in `merge`. */
   open(merge: PartitionMerge, table: TableSchema): void {
     merge.open(table)

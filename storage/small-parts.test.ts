@@ -1,4 +1,4 @@
-// Bloom filter, choice of compactions, data directory: parts small enough to be tested on their own.
+// Bloom filter, data directory: parts small enough to be tested on their own.
 import { expect, test } from "vitest"
 import { SimulatedClock } from "../runtime/simulated/simulated-clock.ts"
 import { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
@@ -6,7 +6,6 @@ import { tokenOf } from "../data/token.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { DataDirectory } from "./data-directory.ts"
 import { DataDirectoryError } from "./errors.ts"
-import { chooseCompaction } from "./size-tiered.ts"
 
 test.each([0.1, 0.01, 0.001])("a Bloom filter misses nothing and errs about as often as it was told: %s", (wanted) => {
   const filter = BloomFilter.create(5000, wanted)
@@ -30,17 +29,6 @@ test("a false positive chance of 1 is no filter at all", () => {
   const filter = BloomFilter.create(1000, 1)
   expect(filter.byteLength).toBe(0)
   expect(BloomFilter.decode(filter.encode()).mayContain(1, 2)).toBe(true)
-})
-
-function tables(...sizes: number[]): { number: number; bytes: number }[] {
-  return sizes.map((bytes, index) => ({ number: index + 1, bytes }))
-}
-
-test("compaction merges the largest group of about equal sizes, once there are too many", () => {
-  expect(chooseCompaction(tables(10, 10, 10, 10, 10, 10, 10, 10))).toBeNull()
-  expect(chooseCompaction(tables(1000, 10, 11, 12, 900, 9, 10, 1100, 5000))).toEqual([6, 2, 7, 3, 4])
-  expect(chooseCompaction(tables(1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8))).toEqual([1, 2, 3, 4, 5, 6])
-  expect(chooseCompaction(tables(...Array.from({ length: 50 }, () => 7)))?.length).toBe(32)
 })
 
 test("a directory opens only for its node, its cluster and its format, once at a time", async () => {

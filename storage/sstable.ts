@@ -69,7 +69,7 @@ export class SSTable {
   }
 
   /** `pace` hears how long blocking reads take; null: nobody does. Throws CorruptFileError, DataDirectoryError for a newer version, DiskError. */
-  static open(disk: Disk, number: number, path: string, cache: BlockCache, pace: ReadPace | null): SSTable {
+  static open(disk: Pick<Disk, "readFile">, number: number, path: string, cache: BlockCache, pace: ReadPace | null): SSTable {
     const file = disk.readFile(path)
     try {
       const header = readAt(file, 0, FILE_HEADER_BYTES)

@@ -3,6 +3,8 @@ import type { Buffer } from "../runtime/pure.ts"
 import type { LogPosition } from "../data/local-store.ts"
 import type { ClusteringSlice } from "../data/read-command.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
+import { LateWrites } from "./late-writes.ts"
+import type { ManifestSSTable } from "./manifest.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { MemtableCursor, MemtableSource } from "./memtable-source.ts"
 import { Memtable } from "./memtable.ts"
@@ -25,7 +27,10 @@ export class TableStore {
   replayFrom: LogPosition = LOG_START
   /** Rises when data is thrown away: a flush or compaction that began before is discarded. */
   generation = 0
-  isCompacting = false
+  /** What the manifest says of each of `sstables`, by number. */
+  readonly places = new Map<number, ManifestSSTable>()
+  /** Writes below what compaction has purged. */
+  readonly late = new LateWrites()
   readonly #space: MemorySpace
   /** Sources that no read has open. */
   readonly #memtableSources: MemtableSource[] = []
@@ -74,6 +79,7 @@ export class TableStore {
     this.#newMemtable()
     const sstables = this.sstables
     this.sstables = []
+    this.late.clear()
     this.generation++
     return sstables
   }

@@ -20,6 +20,9 @@ function column(id: number, name: string, type: NativeTypeName, kind: ColumnKind
   return { id, name, type: { kind: "native", name: type }, kind, position, reversed, hidden: null }
 }
 
+/** Nothing is ever purged: tests write deletions at times of their own. */
+const NEVER_PURGED_SECONDS = 2 ** 31 - 1
+
 /** CREATE TABLE t (key text, clustering int, fixed text STATIC, a text, b text, c set<text>, PRIMARY KEY (key, clustering)). */
 export function testTable({ id = 1000, reversed = false, views = [], compressed = true }: { id?: number; reversed?: boolean; views?: readonly TableSchema[]; compressed?: boolean } = {}): TableSchema {
   const set: CqlType = { kind: "set", element: { kind: "native", name: "text" }, frozen: false }
@@ -28,7 +31,8 @@ export function testTable({ id = 1000, reversed = false, views = [], compressed 
     column(COLUMN.fixed, "fixed", "text", "static"), column(COLUMN.a, "a", "text", "regular"), column(COLUMN.b, "b", "text", "regular"),
     { ...column(COLUMN.c, "c", "text", "regular"), type: set },
   ]
-  const options = compressed ? DEFAULT_TABLE_OPTIONS : { ...DEFAULT_TABLE_OPTIONS, compression: { enabled: "false" } }
+  const kept = { ...DEFAULT_TABLE_OPTIONS, gcGraceSeconds: NEVER_PURGED_SECONDS }
+  const options = compressed ? kept : { ...kept, compression: { enabled: "false" } }
   return resolveTable(
     { id, uuid: "00000000-0000-0000-0000-000000000000", keyspace: "ks", name: `t${id}`, columns, nextColumnId: 6, droppedColumns: [], options, view: null, epoch: 1, truncationEpoch: 0 },
     views,

@@ -1,8 +1,10 @@
 // A worker thread of RealJobs: runs one job after the other with a disk of its own.
 import { enableCompileCache } from "node:module"
 import { parentPort } from "node:worker_threads"
+import type { Clock } from "../clock.ts"
 import type { Disk } from "../disk.ts"
 import { assert } from "../pure.ts"
+import { RealClock } from "./real-clock.ts"
 import { RealDisk } from "./real-disk.ts"
 
 /** Run the job `spec` with the body that `module` exports as `run`. */
@@ -32,18 +34,19 @@ export interface JobAnswer {
   readonly failure?: JobFailure
 }
 
-type JobModule = { run(spec: unknown, disk: Disk, signal: AbortSignal): Promise<unknown> }
+type JobModule = { run(spec: unknown, disk: Disk, signal: AbortSignal, clock: Clock): Promise<unknown> }
 
 enableCompileCache()
 const port = parentPort
 assert(port !== null, "job-worker runs in a worker thread")
 const disk = new RealDisk()
+const clock = new RealClock()
 let running: { readonly id: number; readonly controller: AbortController } | null = null
 
 async function runJob(order: JobOrder, signal: AbortSignal): Promise<JobAnswer> {
   try {
     const module = (await import(order.module)) as JobModule
-    return { id: order.id, result: await module.run(order.spec, disk, signal) }
+    return { id: order.id, result: await module.run(order.spec, disk, signal, clock) }
   } catch (error) {
     return { id: order.id, failure: describe(error) }
   }

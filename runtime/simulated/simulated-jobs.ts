@@ -58,7 +58,7 @@ export class SimulatedJobs implements Jobs {
   async #runBody<K extends JobKind>(body: JobBody<K>, spec: JobSpecs[K], signal: AbortSignal): Promise<JobResults[K]> {
     await this.#pause()
     signal.throwIfAborted()
-    const result = structuredClone(await body(spec, this.#options.disk, signal))
+    const result = structuredClone(await body(spec, this.#options.disk, signal, this.#options.clock))
     await this.#pause()
     return result
   }

@@ -1,25 +1,43 @@
-// Merges SSTables of one table into one. All tombstones are kept.
+// Merges SSTables of one table into one or several, and leaves out what may be purged.
+import type { Clock } from "../../runtime/clock.ts"
 import type { Disk } from "../../runtime/disk.ts"
 import { resolveTable } from "../../data/resolve-schema.ts"
 import type { TableDescriptor } from "../../data/schema.ts"
 import { MIN_TOKEN } from "../../data/token.ts"
 import { BlockCache } from "../block-cache.ts"
+import { CompactionOutput, type OutputSpec, type WrittenSSTable } from "../compaction/compaction-output.ts"
+import { CompactionControl, Pace } from "../compaction/pace.ts"
+import { type PurgeResult, type PurgeSpec, Purger } from "../compaction/purger.ts"
 import { PartitionMerge } from "../partition-merge.ts"
 import { PartitionWalk } from "../partition-walk.ts"
-import { PartitionOutput, type SSTableJobResult, finishOutput, writerOptions } from "../sstable-output.ts"
+import { writerOptions } from "../sstable-output.ts"
 import { SSTableCursor } from "../sstable-source.ts"
-import { SSTableWriter } from "../sstable-writer.ts"
 import { SSTable } from "../sstable.ts"
 
 /** Every input is walked block by block: a few blocks each are enough. */
 const CACHE_BYTES = 1 << 20
-const PARTITIONS_PER_TURN = 1000
+/** So many partitions or rows between looks at the clock and at whether to stop: a fraction of a millisecond each. */
+const PER_TURN = 500
 
 export interface CompactSpec {
   readonly table: TableDescriptor
+  /** Newest first. */
   readonly inputs: readonly string[]
-  /** Of the new SSTable. */
-  readonly path: string
+  readonly output: OutputSpec
+  /** Null: everything is kept. */
+  readonly purge: PurgeSpec | null
+  /** 0: no limit. */
+  readonly bytesPerSecond: number
+  /** See CompactionControl. */
+  readonly control: SharedArrayBuffer
+}
+
+export interface CompactResult {
+  readonly written: readonly WrittenSSTable[]
+  /** Null: nothing was purged. */
+  readonly purged: PurgeResult | null
+  /** At index n - 1: how many partitions were merged from n inputs. */
+  readonly merged: readonly number[]
 }
 
 declare module "../../runtime/jobs.ts" {
@@ -27,33 +45,58 @@ declare module "../../runtime/jobs.ts" {
     compact: CompactSpec
   }
   interface JobResults {
-    compact: SSTableJobResult
+    compact: CompactResult
   }
 }
 
-export async function run(spec: CompactSpec, disk: Disk, signal: AbortSignal): Promise<SSTableJobResult> {
+export async function run(spec: CompactSpec, disk: Disk, signal: AbortSignal, clock: Clock): Promise<CompactResult> {
   const table = resolveTable(spec.table)
+  const pace = new Pace(clock, new CompactionControl(spec.control), spec.bytesPerSecond)
   const cache = new BlockCache(CACHE_BYTES)
-  const inputs: SSTable[] = []
-  const writer = new SSTableWriter(disk, spec.path, writerOptions(spec.table))
-  const output = new PartitionOutput(writer)
+  const opened: SSTable[] = []
+  const open = (from: Pick<Disk, "readFile">, path: string): SSTable => {
+    const sstable = SSTable.open(from, 0, path, cache, null)
+    opened.push(sstable)
+    return sstable
+  }
+  let output: CompactionOutput | null = null
   try {
-    for (const path of spec.inputs) inputs.push(SSTable.open(disk, 0, path, cache, null))
-    const walk = new PartitionWalk(inputs.map((input) => new SSTableCursor(input, table)))
-    const merge = new PartitionMerge()
-    walk.seek(MIN_TOKEN.high, MIN_TOKEN.low, null, false)
-    for (let count = 1; walk.next(); count++) {
-      walk.open(merge, table)
-      output.write(merge, walk.tokenHigh, walk.tokenLow, walk.key)
-      if (count % PARTITIONS_PER_TURN !== 0) continue
-      await writer.drain()
+    const counting = pace.counting(disk)
+    const walk = new PartitionWalk(spec.inputs.map((path) => new SSTableCursor(open(counting, path), table)))
+    const purger = spec.purge === null ? null : new Purger(table, spec.purge, spec.purge.others.map((path) => open(disk, path)))
+    output = new CompactionOutput(disk, spec.output, writerOptions(spec.table), purger)
+    const merged = await mergeAll(walk, table, output, async () => {
       signal.throwIfAborted()
-    }
-    return await finishOutput(writer, output)
+      await pace.rest()
+    })
+    return { written: await output.finish(), purged: purger?.result() ?? null, merged }
   } catch (error) {
-    writer.abandon()
+    output?.abandon()
     throw error
   } finally {
-    for (const input of inputs) input.retire()
+    for (const sstable of opened) sstable.retire()
   }
+}
+
+async function mergeAll(walk: PartitionWalk, table: ReturnType<typeof resolveTable>, output: CompactionOutput, pause: () => Promise<void>): Promise<number[]> {
+  const merge = new PartitionMerge()
+  const merged: number[] = []
+  walk.seek(MIN_TOKEN.high, MIN_TOKEN.low, null, false)
+  for (let count = 1; walk.next(); count++) {
+    const sources = walk.sourceCount
+    merged[sources - 1] = (merged[sources - 1] ?? 0) + 1
+    if (output.isFull(walk.tokenHigh, walk.tokenLow)) await output.next()
+    walk.open(merge, table)
+    output.begin(merge, walk.tokenHigh, walk.tokenLow, walk.key)
+    let isMore = output.rows(PER_TURN)
+    while (isMore) {
+      await output.drain()
+      await pause()
+      isMore = output.rows(PER_TURN)
+    }
+    if (count % PER_TURN !== 0) continue
+    await output.drain()
+    await pause()
+  }
+  return Array.from(merged, (partitions) => partitions ?? 0)
 }
