@@ -19,6 +19,13 @@ export function residentMiB(pid: number): number {
   return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024
 }
 
+/** What the process has caused to be written to disks. */
+export function writtenBytes(pid: number): number {
+  const io = readFileSync(`/proc/${pid}/io`, "utf8")
+  const of = (name: string): number => Number(new RegExp(`^${name}: (\\d+)`, "m").exec(io)?.[1] ?? 0)
+  return of("write_bytes") - of("cancelled_write_bytes")
+}
+
 /** Proportional set size in KiB. */
 export function proportionalKiB(pid: number): number {
   return Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0)

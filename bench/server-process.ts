@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { CqlConnection } from "./cql-connection.ts"
+import type { Load } from "./load.ts"
 
 const LAUNCHER = fileURLToPath(new URL("../node/launch.mjs", import.meta.url))
 const CANNED = fileURLToPath(new URL("protocol-canned.ts", import.meta.url))
@@ -12,6 +14,10 @@ export interface ServerProcess {
   readonly address: string
   readonly port: number
   readonly pid: number
+  /** For runLoad. */
+  readonly target: Pick<Load, "address" | "port" | "pid">
+  /** Its data, when it was started here. */
+  readonly directory: string | null
   stop(): Promise<void>
 }
 
@@ -25,7 +31,7 @@ export async function startNode(address: string, profile: string | null, more: r
     lastLines = (lastLines + text).slice(-2000)
   })
   await untilReady(child, (ready) => child.once("message", ready), () => lastLines)
-  return { address, port: 9042, pid: child.pid as number, stop: () => stop(child, directory) }
+  return serverAt(address, 9042, child.pid as number, directory, () => stop(child, directory))
 }
 
 /** The bare protocol server (protocol-canned.ts). */
@@ -37,7 +43,23 @@ export async function startBareServer(profile: string | null): Promise<ServerPro
     if (line.includes("\n")) ready()
   }), () => line)
   const { port } = JSON.parse(line) as { port: number }
-  return { address: "127.0.0.1", port, pid: child.pid as number, stop: () => stop(child, null) }
+  return serverAt("127.0.0.1", port, child.pid as number, null, () => stop(child, null))
+}
+
+/** One that runs already: "ADDRESS:PORT[:PID]". Without its pid nothing is known of its CPU time and memory. */
+export function runningServer(text: string): ServerProcess {
+  const [address = "", port = "", pid = "0"] = text.split(":")
+  return serverAt(address, Number(port), Number(pid), null, () => Promise.resolve())
+}
+
+function serverAt(address: string, port: number, pid: number, directory: string | null, stopIt: () => Promise<void>): ServerProcess {
+  return { address, port, pid, target: { address, port, ...(pid > 0 ? { pid } : {}) }, directory, stop: stopIt }
+}
+
+export async function createBenchKeyspace(server: ServerProcess, schema: readonly string[]): Promise<void> {
+  const connection = await CqlConnection.connect(server.address, server.port)
+  for (const statement of schema) await connection.query(statement)
+  connection.close()
 }
 
 function profiling(directory: string | null): string[] {
