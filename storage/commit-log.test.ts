@@ -1,70 +1,11 @@
 import { expect, test } from "vitest"
 import { crc32 } from "../runtime/pure.ts"
 import { DiskError } from "../runtime/disk.ts"
-import type { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
-import { type Simulation, createSimulation } from "../runtime/simulated/simulation.ts"
-import type { StoreEvents } from "../data/local-store.ts"
-import { CHUNK_HEADER_BYTES, SEGMENT_HEADER_BYTES, chunkEnd, segmentName } from "./commit-log-format.ts"
+import { CHUNK_HEADER_BYTES, SEGMENT_HEADER_BYTES, segmentName } from "./commit-log-format.ts"
 import { CorruptFileError, DiskFullError, UnknownTableError } from "./errors.ts"
-import { run as compact } from "./jobs/compact.ts"
-import { run as flush } from "./jobs/flush.ts"
-import { openStore } from "./open-store.ts"
-import type { StoreOptions } from "./store-options.ts"
 import type { Store } from "./store.ts"
-import { TextSink, commandOf, mutationOf, simplePut, testTable } from "./testing.ts"
-
-const TABLE = testTable()
-const LOG = "data/commitlog"
-
-class Machine {
-  readonly simulation: Simulation = createSimulation(1, { bodies: { flush, compact } })
-  readonly failures: Error[] = []
-
-  get disk(): SimulatedDisk {
-    return this.simulation.disk(1)
-  }
-  async settle<T>(promise: Promise<T>): Promise<T> {
-    let done = false
-    const settled = promise.finally(() => {
-      done = true
-    })
-    settled.catch(() => undefined)
-    await this.simulation.run(() => done)
-    return settled
-  }
-  open(options: Partial<StoreOptions> = {}, events: Partial<StoreEvents> = {}): Promise<Store> {
-    const { disk, clock, jobs } = this.simulation.start(1)
-    return this.settle(
-      openStore({
-        disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [TABLE], ...options },
-        events: { obligation: () => undefined, failed: (error) => this.failures.push(error), ...events },
-      }),
-    )
-  }
-  kill(): void {
-    this.simulation.kill(1)
-  }
-  /** Lets simulated time pass. */
-  async pass(milliseconds: number): Promise<void> {
-    await this.simulation.run(this.simulation.scheduler.nowMicros / 1000 + milliseconds)
-  }
-  /** Replaces a file. */
-  write(path: string, bytes: Uint8Array): void {
-    const file = this.disk.appendFile(path, { truncateTo: 0 })
-    file.write(bytes)
-    file.close()
-  }
-}
-
-function values(store: Store, key = "k"): string[] {
-  const sink = new TextSink()
-  void store.read(commandOf({ table: TABLE, key }), sink)
-  return sink.lines.filter((line) => line.includes("=")).map((line) => line.trim())
-}
-
-function logs(machine: Machine): string[] {
-  return machine.disk.list(LOG).filter((name) => name.endsWith(".log"))
-}
+import { LOG, Machine, TABLE, chunkStarts, logs, rowCount, values } from "./test-machine.ts"
+import { mutationOf, simplePut, testTable } from "./testing.ts"
 
 /** A store with ten chunks of one record each in its log, killed. */
 async function tenChunks(machine: Machine): Promise<Buffer> {
@@ -75,13 +16,6 @@ async function tenChunks(machine: Machine): Promise<Buffer> {
   }
   machine.kill()
   return Buffer.from(machine.disk.contents(`${LOG}/${segmentName(1)}`))
-}
-
-/** Where the chunks of a segment start, and its end. */
-function chunkStarts(bytes: Buffer, segment: number): number[] {
-  const starts = [SEGMENT_HEADER_BYTES]
-  for (let end = chunkEnd(bytes, SEGMENT_HEADER_BYTES, segment, null); end !== 0; end = chunkEnd(bytes, end, segment, null)) starts.push(end)
-  return starts
 }
 
 test("a log that ends anywhere is cut behind its last whole chunk, and written on", async () => {
@@ -314,12 +248,6 @@ async function writeUntilItWaits(machine: Machine, store: Store): Promise<{ numb
     if (number % 50 === 0) await machine.pass(1)
   }
   throw new Error("no write waits")
-}
-
-async function rowCount(store: Store): Promise<number> {
-  const sink = new TextSink()
-  await store.read(commandOf({ table: TABLE }), sink)
-  return sink.lines.filter((line) => line.includes("=")).length
 }
 
 test("while a full disk takes no flush, writes that find no room in memory are refused, and taken again when there is space", async () => {
