@@ -44,7 +44,7 @@ async function compareFile(file: GoldenFile, address: string): Promise<void> {
 
 /** Cases that stand apart are left out, and have no statements. */
 async function onServer(file: GoldenFile, address: string): Promise<GoldenRun> {
-  const common: GoldenFile = { ...file, cases: file.cases.map((one) => (one.arguments.has("apart") ? { ...one, command: "" } : one)) }
+  const common: GoldenFile = { ...file, cases: file.cases.map((one) => (one.arguments.has("apart") ? { ...one, command: "" } : one.arguments.has("differs") ? one : { ...one, input: asJava(one.input) })) }
   const backEnd = await ServerBackEnd.start(address)
   try {
     const runs = await runGoldenFile(common, backEnd)
@@ -54,10 +54,16 @@ async function onServer(file: GoldenFile, address: string): Promise<GoldenRun> {
   }
 }
 
+/** Bodies of functions are written so that they mean the same in Java. */
+function asJava(input: string): string {
+  return input.replaceAll("LANGUAGE javascript", "LANGUAGE java")
+}
+
 /** Lists that come in the order of a Java hash table are sorted, and addresses of Java objects left out. */
 function normalized(lines: readonly string[]): string {
   return lines.join("\n")
-    .replaceAll(/(signatures: )(.*)(\)(?:: use type casts to disambiguate)?)$/gm, (_, before: string, list: string, after: string) => before + list.split(/, (?=system\.)/).toSorted().join(", ") + after)
+    .replaceAll(/(signatures: )(.*)(\)(?:: use type casts to disambiguate)?)$/gm, (_, before: string, list: string, after: string) => before + list.split(/, (?=\w+\.\w+ : )/).toSorted().join(", ") + after)
+    .replaceAll(/LANGUAGE java$/gm, "LANGUAGE javascript").replaceAll("| 'java' |", "| 'javascript' |")
     .replaceAll(/@[0-9a-f]{6,8}\b/g, "@")
     .replaceAll(/\b(\w+(?: ,\w+)+)/g, (list) => list.split(" ,").toSorted().join(" ,"))
 }

@@ -103,7 +103,7 @@ export class SimulatedNode {
       liveness: { isAlive: (peer) => liveness?.isAlive(peer) ?? false },
       log: () => undefined,
     })
-    const events: StoreEvents = { obligation: (bytes, position) => views.obligation(bytes, position) }
+    const events: StoreEvents = { obligation: (bytes, position) => views.obligation(bytes, position), owed: (table) => views.owed(table) }
     const tables = storedTables(metadata.current())
     if (memory !== null) memory.reopen(events, tables)
     store ??= await openStore({

@@ -82,6 +82,7 @@ const day = 86_400_000
 const number = (value) => typeof value === "string" ? Number(value) : value
 const validDate = (ms) => { const date = new RealDate(ms); if (Number.isNaN(+date)) throw new RangeError("a time that no Date can hold"); return date }
 const same = (value) => value
+const isNegativeZero = (value) => value === 0 && 1 / value < 0
 
 const DECODE = {
   boolean: () => same, number: () => number, whole: () => same, text: () => same, bigint: () => BigInt,
@@ -107,7 +108,7 @@ const decoder = (shape) => {
 
 const ENCODE = {
   boolean: () => (value) => { if (typeof value !== "boolean") throw wrong("a boolean", value); return value },
-  number: () => (value) => { if (typeof value !== "number") throw wrong("a number", value); return Number.isFinite(value) ? value : String(value) },
+  number: () => (value) => { if (typeof value !== "number") throw wrong("a number", value); return !Number.isFinite(value) ? String(value) : isNegativeZero(value) ? "-0" : value },
   whole: () => (value) => { const found = whole(value); if (found === null) throw wrong("a whole number", value); return found.toString() },
   text: () => (value) => { if (typeof value !== "string") throw wrong("a string", value); return value },
   bigint: () => (value) => { const found = whole(value); if (found === null) throw wrong("a bigint or a whole number", value); return found.toString() },

@@ -12,7 +12,6 @@
 // What is not bounded: one operation on a huge value, such as the digits of a number with a million bits, runs to its end.
 // Bodies run on the main thread, one after the other, as everything that answers requests does.
 import type { QuickJSContext, QuickJSHandle, QuickJSRuntime, QuickJSWASMModule } from "quickjs-emscripten"
-import type { CqlType } from "../../data/cql-type.ts"
 import { typeName } from "../../data/types/type-name.ts"
 import { Buffer, assert } from "../../runtime/pure.ts"
 import { PRELUDE } from "./prelude.ts"

@@ -4,7 +4,7 @@
 //   type                           shape        wire
 //   boolean                        boolean      true, false
 //   tinyint, smallint, int         whole        number; text of digits on the way back
-//   float, double                  number       number, or text ("NaN") of what JSON has no word for
+//   float, double                  number       number, or text of what JSON has no word for: NaN, Infinity, -0
 //   ascii, text, uuid, timeuuid, inet  text     text
 //   bigint, counter, varint, time  bigint       text of digits
 //   decimal                        decimal      [digits, scale]
@@ -85,9 +85,17 @@ function valueToWire(type: CqlType, value: CqlValue | null): Wire {
   }
 }
 
+function isJson(value: number): boolean {
+  return Number.isFinite(value) && !Object.is(value, -0)
+}
+
+function textOf(value: number): string {
+  return value === 0 ? "-0" : String(value)
+}
+
 function nativeToWire(name: NativeTypeName, value: CqlValue): Wire {
   if (typeof value === "bigint") return value.toString()
-  if (typeof value === "number") return Number.isFinite(value) ? value : String(value)
+  if (typeof value === "number") return isJson(value) ? value : textOf(value)
   if (name === "blob") return Buffer.from(value as Uint8Array).toString("latin1")
   if (name === "decimal") return [(value as DecimalValue).unscaled.toString(), (value as DecimalValue).scale]
   if (name === "duration") {

@@ -1,5 +1,5 @@
 // A serialised value as a CQL literal that reads back as the same value: what INITCOND is shown as.
-import { Buffer } from "../../runtime/pure.ts"
+import type { Buffer } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import { unpackCollection } from "../../data/types/collections.ts"
 import { unpackTuple } from "../../data/types/tuples.ts"

@@ -112,7 +112,8 @@ export class SelectableCompiler {
     return { type, name: termText(term), evaluate: (scope) => scope.terms[index] ?? null }
   }
 
-  #typeHint(operand: Selectable, type: CqlType): Expression {
+  #typeHint(hinted: Selectable, type: CqlType): Expression {
+    const operand = withFields(hinted)
     if (isTerm(operand)) {
       const expression = this.#termExpression(operand, type, "[selection]")
       return { ...expression, name: `(${typeName(type)})${expression.name}` }
@@ -194,15 +195,16 @@ export class SelectableCompiler {
 
   #function(node: FunctionNode<Selectable>): Expression {
     const before = this.aggregates.length
-    const compiled = node.arguments.map((argument) => (isTerm(argument) ? null : this.compile(argument)))
-    const args = node.arguments.map((argument, index) => this.#describe(argument, compiled[index] ?? null))
+    const given = node.arguments.map(withFields)
+    const compiled = given.map((argument) => (isTerm(argument) ? null : this.compile(argument)))
+    const args = given.map((argument, index) => this.#describe(argument, compiled[index] ?? null))
     const found = resolveFunction(node.name, args, functionSite(this.#context, null))
     const written = node.name.keyspace === null ? node.name.name : `${node.name.keyspace}.${node.name.name}`
     if (found === null) throw new InvalidRequestError(`Unknown function '${written}'`)
     if (found.kind === "aggregate" && this.aggregates.length > before) throw new InvalidRequestError("aggregate functions cannot be used as arguments of aggregate functions")
     const operands = compiled.map((expression, index): Expression => {
       const type = found.argumentTypes[index] as CqlType
-      return expression ?? this.#termExpression(node.arguments[index] as Term, type, `arg${index}(${qualifiedName(found).toLowerCase()})`)
+      return expression ?? this.#termExpression(given[index] as Term, type, "[selection]")
     })
     return this.#call(found, operands, `${qualifiedName(found)}(${operands.map((operand) => operand.name).join(", ")})`)
   }
@@ -250,6 +252,18 @@ function ifPresent(value: Uint8Array | null, body: (value: Buffer) => Uint8Array
 
 function scalarEvaluator(found: ScalarFunction, operands: readonly Expression[], context: TermContext): (scope: Scope) => Uint8Array | null {
   return (scope) => found.execute(operands.map((operand) => operand.evaluate(scope)), context.functions)
+}
+
+/** `{a: 1}` reads as a map whose key is a column. Where a function takes it, or a type is named, it is a value of a user type. */
+function withFields(node: Selectable): Selectable {
+  if (node.kind !== "map" || node.entries.length === 0) return node
+  const fields: { readonly name: string; readonly value: Term }[] = []
+  for (const { key, value } of node.entries) {
+    const inner = withFields(value)
+    if (key.kind !== "column" || !isTerm(inner)) return node
+    fields.push({ name: key.name, value: inner })
+  }
+  return { kind: "udt", fields }
 }
 
 /** No column anywhere in it: its value is known before the first row. */
