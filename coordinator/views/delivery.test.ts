@@ -9,7 +9,8 @@ import { Buffer } from "../../runtime/pure.ts"
 import { SimulatedClock } from "../../runtime/simulated/simulated-clock.ts"
 import type { ClusterMetadata } from "../cluster-metadata.ts"
 import { ENVELOPE_SIZE, MessageRouter, VERB } from "../messages.ts"
-import { MAX_AGE_MS, ViewMessenger } from "./delivery.ts"
+import { VIEW_MESSAGE_MAX_AGE_MS } from "../../data/view-message-age.ts"
+import { ViewMessenger } from "./delivery.ts"
 import { FakeStore, TestMetadata, VIEW_ID, baseRow, nodeChange, rowView, schemaWith } from "./testing.ts"
 
 /** One node's messenger. What it sends is kept in `wire` until the test delivers it. */
@@ -203,14 +204,14 @@ describe("a receiver refuses, without applying", () => {
     const setting = new Setting()
     setting.one.send(2, 11)
     await setting.pass()
-    await setting.pass(MAX_AGE_MS)
+    await setting.pass(VIEW_MESSAGE_MAX_AGE_MS)
     await expectRefused(setting)
   })
 
   test("what is just young enough it takes", async () => {
     const setting = new Setting()
     setting.one.send(2, 11)
-    await setting.pass(MAX_AGE_MS - 10)
+    await setting.pass(VIEW_MESSAGE_MAX_AGE_MS - 10)
     await setting.exchange()
     expect(setting.one.acknowledged).toEqual(["2:11"])
   })

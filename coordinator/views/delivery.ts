@@ -24,7 +24,7 @@
 // A message leaves when everything that its entries were built from is durable here: a view must not hear of a write that
 // a loss of power takes back. One log sync serves all messages of a turn.
 //
-// A receiver refuses what is older than MAX_AGE_MS (F1), what was built before it learnt of the last truncation, and what
+// A receiver refuses what is older than VIEW_MESSAGE_MAX_AGE_MS (F1), what was built before it learnt of the last truncation, and what
 // was sent under an older ownership of the range (views.md, section 8). A view it knows was dropped is acknowledged.
 // Versions: 1 this one. What is bad about it: an entry names its view twice, outside and inside its mutation.
 import { ByteReader, ByteWriter, CorruptionError } from "../../data/bytes.ts"
@@ -32,6 +32,7 @@ import type { LocalStore, LogPosition, RowView } from "../../data/local-store.ts
 import { MutationWriter, mutationTokenHigh, mutationTokenLow } from "../../data/mutation.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { highOf, lowOf, toNumber } from "../../data/timestamp.ts"
+import { VIEW_MESSAGE_MAX_AGE_MS } from "../../data/view-message-age.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { LANE } from "../../runtime/network.ts"
 import { AssertionError, Buffer, type Maybe, isPromise } from "../../runtime/pure.ts"
@@ -41,7 +42,6 @@ import { writeEntry } from "./entry-mutation.ts"
 import type { Delivery } from "./outbox.ts"
 
 const VERSION = 1
-export const MAX_AGE_MS = 60_000
 const MAX_MESSAGE_BYTES = 256 * 1024
 const MAX_MESSAGE_ENTRIES = 2000
 const METADATA_WAIT_MS = 5000
@@ -192,7 +192,7 @@ export class ViewMessenger implements Delivery {
     const incarnation = reader.uint32("incarnation")
     const epoch = reader.uint32("epoch")
     const builtAtMicros = toNumber(reader.int32("builtAt"), reader.uint32("builtAt"))
-    const tooOld = clock.nowMicros() - builtAtMicros > MAX_AGE_MS * 1000
+    const tooOld = clock.nowMicros() - builtAtMicros > VIEW_MESSAGE_MAX_AGE_MS * 1000
     const refused: number[] = []
     const accepted = new Accepted(store(), (versions) => this.#answer(from, incarnation, versions, 1))
     for (let left = entries; left > 0; left--) {

@@ -2,42 +2,50 @@
 //
 // 1. `add` takes an obligation from a log record (or from the builder). One per (view, base row, view key): a newer one
 //    takes the older one's place, with a version of its own and all targets again.
-// 2. Once the record is durable the obligation is ready: the base row is read as it is now, and for every owner of the
-//    view key an entry built from it goes into the owner's next message.
-// 3. An owner acknowledges a version when its own record is durable. The acknowledgement counts only while the
-//    obligation still has that version. With the last owner's the obligation is gone and its log segment free.
-// 4. What is not acknowledged in time, was refused, or could not be sent, is built and sent again; for an owner that is
+// 2. At the end of the turn an entry is built from the base row as it is then, once, and added to the batch that is gathered
+//    for each owner of the view key. While a sync is waited for nothing is built, so that what changes meanwhile is told once.
+// 3. When all is built the batches are sealed. They leave when everything that they were built from is durable: the records of
+//    their obligations, and whatever else the rows held. One sync serves all of them.
+// 4. An owner answers for a whole batch when it has it on its disk. The answer counts for each obligation that still has the
+//    version that was sent. With the last owner's the obligation is gone and its log segment free.
+// 5. What is not answered in time, was refused, or could not be sent, is built and sent again; for an owner that is
 //    down: when it is up. When ownership changes, new owners are owed everything that is still open.
 //
 // INVARIANT: an obligation is here, or every owner of its view key acknowledged a state at least as new as the one it
-// was made for. INVARIANT: some durable log segment that is held has a record of every obligation here that has a durable
-// record. Order of sending is irrelevant. What it does not do: bound its memory by collapsing to dirty ranges.
-import type { LocalStore, LogPosition, RowView } from "../../data/local-store.ts"
+// was made for. INVARIANT: some log segment that is held has a record of every obligation here that has a record, and a durable
+// one if one of its records is durable. Order of sending is irrelevant. What it does not do: bound its memory.
+import type { LocalStore, LogPosition } from "../../data/local-store.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
 import type { Clock, Timer } from "../../runtime/clock.ts"
-import { assert, isPromise } from "../../runtime/pure.ts"
+import { Buffer, assert, isPromise } from "../../runtime/pure.ts"
+import { ByteWriter } from "../../data/bytes.ts"
 import type { Liveness, Snapshot } from "../cluster-metadata.ts"
+import { EntryBuilder } from "./entry-builder.ts"
 import { viewPartitionKey } from "./entry-mutation.ts"
-import { type ObligationRecord, decodeObligation, obligationName } from "./obligation.ts"
-import type { Obligation, SharedHold } from "./outbox-obligation.ts"
-import { readRowView } from "./read-row.ts"
+import { type ObligationFields, baseOf, checkObligation, encodeObligation, isSelfWritten, nameOf, tokenHighOf, tokenLowOf, viewOf } from "./obligation.ts"
+import { BatchWriters, OutboxBatch } from "./outbox-batch.ts"
+import { LogHolds } from "./log-holds.ts"
+import type { Obligation } from "./outbox-obligation.ts"
 import { TargetQueue } from "./target-queue.ts"
 
-/** How entries reach their owners: see delivery.ts. What it cannot send now is not acknowledged, and sent again. */
+/** How batches reach their owners: see delivery.ts. What cannot be sent now is not answered, and sent again. */
 export interface Delivery {
-  /** Adds the entry to the target's next message. */
-  send(target: number, version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void
-  /** Applies the entry here; acknowledged as if this node were another, once it is durable. */
-  applyHere(version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void
+  /** Sends the batch, or applies it when the target is this node. Its bytes are the caller's again afterwards. */
+  transmit(batch: OutboxBatch, bytes: Buffer): void
 }
 
 const RESEND_AFTER_MS = 2000
+/** An answer that comes later than this does not count: receivers refuse what is so old (MAX_AGE_MS of delivery.ts). */
+const FORGET_AFTER_MS = 90_000
 const SWEEP_INTERVAL_MS = 250
 /** Entries on the way to one owner: more wait here. */
 const WINDOW = 2048
-/** Entries made in one turn of the event loop. */
+/** Entries built in one turn of the event loop. */
 const MAX_PER_TURN = 500
+/** A batch with more leaves before all that is ready is built. */
+const MAX_BATCH_ENTRIES = 2000
+const MAX_BATCH_BYTES = 256 * 1024
 
 export interface OutboxOptions {
   readonly self: number
@@ -48,26 +56,28 @@ export interface OutboxOptions {
   readonly delivery: Delivery
 }
 
-type ObligationKey = Pick<ObligationRecord, "base" | "view" | "key" | "clustering" | "viewKey">
+type BuiltObligation = Pick<ObligationFields, "base" | "view" | "key" | "clustering" | "viewKey">
 
 export class Outbox {
   readonly #options: OutboxOptions
+  readonly #builder: EntryBuilder
+  readonly #writers = new BatchWriters()
   readonly #byName = new Map<string, Obligation>()
-  readonly #byVersion = new Map<number, Obligation>()
   #lastVersion = 0
-  readonly #holds = new Map<number, SharedHold>()
-  /** Added in this turn, with their records' holds: they wait for one sync together. */
-  #arriving: Obligation[] = []
-  #arrivingHolds: SharedHold[] = []
-  #arrivingPosition: LogPosition | null = null
+  readonly #holds: LogHolds
   #ready: Obligation[] = []
-  #pumping = false
+  #pumpIsSet = false
+  /** Sealed batches that wait for the disk. */
+  #sealed: OutboxBatch[] = []
+  #waitsForDisk = false
   readonly #queues = new Map<number, TargetQueue>()
   #timer: Timer | null = null
   #stopped = false
 
   constructor(options: OutboxOptions) {
     this.#options = options
+    this.#builder = new EntryBuilder(options.store)
+    this.#holds = new LogHolds(options.store, options.clock)
   }
 
   /** Obligations not discharged. */
@@ -87,41 +97,48 @@ export class Outbox {
     if (this.#timer !== null) this.#options.clock.cancel(this.#timer)
   }
 
-  /** An obligation of a log record; `bytes` is kept. */
+  /** An obligation of a log record; `bytes` is kept. Throws CorruptionError. */
   add(bytes: Uint8Array, position: LogPosition): void {
-    const record = decodeObligation(bytes)
-    const obligation = this.#upsert(record, record.selfWritten)
-    if (this.#arriving.length === 0) this.#options.clock.atTurnEnd(() => this.#awaitDurable())
-    this.#arriving.push(obligation)
-    this.#arrivingHolds.push(this.#takeHold(position))
-    obligation.arriving++
-    this.#arrivingPosition = position
+    const own = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    checkObligation(own)
+    this.#holds.keep(this.#upsert(own), position)
   }
 
   /** An obligation of the view builder: in memory only, since an unfinished build starts again. `onDone` when it is discharged. */
-  addBuilt(fields: ObligationKey, onDone: () => void): void {
-    const obligation = this.#upsert(fields, false)
+  addBuilt(fields: BuiltObligation, onDone: () => void): void {
+    const view = this.#options.current().schema.tableById(fields.view)
+    if (view === null) {
+      onDone()
+      return
+    }
+    const out = new ByteWriter(128)
+    encodeObligation({ ...fields, selfWritten: false, incarnation: 0, counter: 0, token: tokenOf(viewPartitionKey(view, fields.viewKey)) }, out)
+    const obligation = this.#upsert(out.take())
     const before = obligation.onDone
     obligation.onDone = before === null ? onDone : () => { before(); onDone() }
-    this.#makeReady([obligation])
   }
 
-  /** `target` has made the entry of `version` durable. */
-  acknowledged(target: number, version: number): void {
-    this.#queue(target).landed(version)
-    this.#pumpSoon()
-    const obligation = this.#byVersion.get(version)
-    if (obligation === undefined || obligation.targets === null) return
-    obligation.targets.delete(target)
-    if (obligation.targets.size === 0) this.#discharge(obligation)
+  /** `target` has answered a batch: it has made all of it durable but the entries at `refused`, which it wants built again. */
+  answered(target: number, number: number, refused: readonly number[]): void {
+    const queue = this.#queues.get(target)
+    const batch = queue?.answered(number) ?? null
+    if (queue === undefined || batch === null) return
+    const { obligations, versions } = batch
+    for (let index = 0; index < obligations.length; index++) {
+      const obligation = obligations[index] as Obligation
+      if (obligation.version !== versions[index]) continue
+      if (refused.length > 0 && refused.includes(index)) queue.waitLonger(obligation)
+      else this.#acknowledged(obligation, target)
+    }
+    if (queue.isWaiting) this.#pumpSoon()
   }
 
-  /** `target` refused the entry: it is built again in a while, when this node has learnt what the target knows. */
-  refused(target: number, version: number): void {
-    const queue = this.#queue(target)
-    queue.landed(version)
-    const obligation = this.#byVersion.get(version)
-    if (obligation !== undefined) queue.waitLonger(obligation)
+  #acknowledged(obligation: Obligation, target: number): void {
+    const { missing } = obligation
+    const at = missing === null ? -1 : missing.indexOf(target)
+    if (missing === null || at < 0) return
+    missing.splice(at, 1)
+    if (missing.length === 0) this.#discharge(obligation)
   }
 
   /** A target is up (again). */
@@ -136,129 +153,76 @@ export class Outbox {
   metadataChanged(next: Snapshot, previous: Snapshot): void {
     if (next.schema === previous.schema && haveEqualOwners(next, previous)) return
     for (const obligation of this.#byName.values()) {
-      const view = next.schema.tableById(obligation.view)
+      const view = next.schema.tableById(viewOf(obligation.bytes))
       if (view === null) this.#discharge(obligation)
-      else if (obligation.targets !== null) this.#correctTargets(obligation, view, next)
+      else if (obligation.missing !== null) this.#correctTargets(obligation, obligation.missing, view, next)
     }
     for (const target of this.#queues.keys()) if (!next.nodes.has(target)) this.#queues.delete(target)
   }
 
-  #correctTargets(obligation: Obligation, view: TableSchema, snapshot: Snapshot): void {
-    const { token, owners } = obligation
-    const targets = obligation.targets as Set<number>
-    assert(token !== null, "what has targets has a token")
-    const { write } = snapshot.placement(view.keyspace, token.high, token.low)
-    for (const target of targets) if (!write.includes(target)) targets.delete(target)
+  #correctTargets(obligation: Obligation, missing: number[], view: TableSchema, snapshot: Snapshot): void {
+    const { write } = snapshot.placement(view.keyspace, tokenHighOf(obligation.bytes), tokenLowOf(obligation.bytes))
+    const corrected = missing.filter((target) => write.includes(target))
     for (const owner of write) {
-      if (owners.includes(owner)) continue
-      targets.add(owner)
+      if (obligation.owners.includes(owner)) continue
+      corrected.push(owner)
       this.#queue(owner).wait(obligation)
     }
     obligation.owners = write
-    if (targets.size === 0) this.#discharge(obligation)
+    obligation.missing = corrected
+    if (corrected.length === 0) this.#discharge(obligation)
     else this.#pumpSoon()
   }
 
-  #upsert(fields: ObligationKey, selfWritten: boolean): Obligation {
-    const name = obligationName(fields.view, fields.viewKey)
-    const known = this.#byName.get(name)
-    const version = this.#nextVersion()
-    if (known !== undefined) {
-      this.#byVersion.delete(known.version)
-      known.version = version
-      known.targets = null
-      known.selfWritten = selfWritten
-      this.#byVersion.set(version, known)
-      return known
+  #upsert(bytes: Buffer): Obligation {
+    const name = nameOf(bytes)
+    let obligation = this.#byName.get(name)
+    if (obligation === undefined) {
+      obligation = { name, bytes, version: ++this.#lastVersion, owners: [], missing: null, isReady: false, waits: 0, hold: null, onDone: null }
+      this.#byName.set(name, obligation)
+    } else {
+      obligation.bytes = bytes
+      obligation.version = ++this.#lastVersion
+      obligation.missing = null
     }
-    const { base, view, key, clustering, viewKey } = fields
-    const obligation: Obligation = {
-      name, base, view, key, clustering, viewKey, version, token: null, owners: [], targets: null, selfWritten, arriving: 0, hold: null, onDone: null,
+    if (!obligation.isReady) {
+      obligation.isReady = true
+      this.#ready.push(obligation)
+      this.#pumpSoon()
     }
-    this.#byName.set(name, obligation)
-    this.#byVersion.set(version, obligation)
     return obligation
   }
 
-  /** 32 bits, as messages carry it: after four billion it begins again and passes over those in use. */
-  #nextVersion(): number {
-    do this.#lastVersion = (this.#lastVersion + 1) >>> 0
-    while (this.#byVersion.has(this.#lastVersion))
-    return this.#lastVersion
-  }
-
-  #takeHold(position: LogPosition): SharedHold {
-    let hold = this.#holds.get(position.segment)
-    if (hold === undefined) {
-      hold = { segment: position.segment, hold: this.#options.store().hold(position), users: 0 }
-      this.#holds.set(position.segment, hold)
-    }
-    hold.users++
-    return hold
-  }
-
-  #releaseHold(hold: SharedHold): void {
-    if (--hold.users > 0) return
-    this.#holds.delete(hold.segment)
-    hold.hold.release()
-  }
-
-  #awaitDurable(): void {
-    const arrived = this.#arriving
-    const holds = this.#arrivingHolds
-    const position = this.#arrivingPosition
-    this.#arriving = []
-    this.#arrivingHolds = []
-    assert(position !== null, "obligations arrived with a position")
-    this.#options.store().onDurable(position, () => {
-      for (let index = 0; index < arrived.length; index++) this.#durable(arrived[index] as Obligation, holds[index] as SharedHold)
-      this.#makeReady(arrived)
-    })
-  }
-
-  /** A durable record says all that older ones said, the row and the key to be told: only now are they let go. */
-  #durable(obligation: Obligation, hold: SharedHold): void {
-    obligation.arriving--
-    const old = obligation.hold
-    const isOpen = this.#byName.get(obligation.name) === obligation
-    if (isOpen) obligation.hold = hold
-    else this.#releaseHold(hold)
-    if (isOpen && old !== null) this.#releaseHold(old)
-  }
-
-  #makeReady(obligations: readonly Obligation[]): void {
-    for (const obligation of obligations) this.#ready.push(obligation)
-    this.#pumpSoon()
-  }
-
   #pumpSoon(): void {
-    if (this.#pumping || this.#stopped) return
-    this.#pumping = true
+    if (this.#pumpIsSet || this.#stopped || this.#waitsForDisk) return
+    this.#pumpIsSet = true
     this.#options.clock.atTurnEnd(() => {
-      this.#pumping = false
+      this.#pumpIsSet = false
       if (!this.#stopped) this.#pump()
     })
   }
 
-  /** Sends what is ready and what waits for an owner with room, up to a turn's measure; comes back for the rest. */
+  /** Builds what is ready and what waits for an owner with room, up to a turn's measure; comes back for the rest, then seals. */
   #pump(): void {
+    if (this.#waitsForDisk) return
+    this.#builder.newRound()
     let left = MAX_PER_TURN
     const ready = this.#ready
     const count = Math.min(left, ready.length)
     for (let index = 0; index < count; index++) this.#resolve(ready[index] as Obligation)
-    this.#ready = ready.slice(count)
+    this.#ready = count === ready.length ? [] : ready.slice(count)
     left -= count
     for (const queue of this.#queues.values()) {
       while (left > 0 && this.#canSend(queue)) {
         const obligation = queue.take()
         if (obligation === null) break
-        if (this.#isOwed(obligation, queue)) {
-          this.#deliver(obligation, [queue])
-          left--
-        }
+        if (!this.#isOwed(obligation, queue)) continue
+        this.#build(obligation, [queue])
+        left--
       }
     }
-    if (left <= 0) this.#pumpSoon()
+    if (left <= 0 && !this.#isBatchFull()) this.#pumpSoon()
+    else this.#seal()
   }
 
   #canSend(queue: TargetQueue): boolean {
@@ -266,80 +230,123 @@ export class Outbox {
   }
 
   #isOwed(obligation: Obligation, queue: TargetQueue): boolean {
-    // One that has a record that is not durable yet is made ready again when it is.
-    if (obligation.arriving > 0 || this.#byName.get(obligation.name) !== obligation) return false
-    return obligation.targets !== null && obligation.targets.has(queue.target) && !queue.isInFlight(obligation.version)
+    // One with a newer record is among the ready, or discharged.
+    return obligation.version !== 0 && obligation.missing !== null && obligation.missing.includes(queue.target)
   }
 
   /** Finds the owners now, sends to those that have room, lets it wait for the others. */
   #resolve(obligation: Obligation): void {
-    if (obligation.arriving > 0 || this.#byName.get(obligation.name) !== obligation) return
+    obligation.isReady = false
+    if (obligation.version === 0) return
     const { self, current } = this.#options
-    const view = current().schema.tableById(obligation.view)
+    const { bytes } = obligation
+    const view = current().schema.tableById(viewOf(bytes))
     if (view === null) {
       this.#discharge(obligation)
       return
     }
-    if (obligation.targets === null) {
-      obligation.token ??= tokenOf(viewPartitionKey(view, obligation.viewKey))
-      const { high, low } = obligation.token
-      obligation.owners = current().placement(view.keyspace, high, low).write
-      obligation.targets = new Set(obligation.owners)
-      if (obligation.selfWritten) obligation.targets.delete(self)
-    }
-    if (obligation.targets.size === 0) {
-      this.#discharge(obligation)
-      return
-    }
+    const owners = current().placement(view.keyspace, tokenHighOf(bytes), tokenLowOf(bytes)).write
+    const missing: number[] = []
     const now: TargetQueue[] = []
-    for (const target of obligation.targets) {
+    for (const target of owners) {
+      if (target === self && isSelfWritten(bytes)) continue
+      missing.push(target)
       const queue = this.#queue(target)
-      if (!queue.isWaiting && this.#canSend(queue) && !queue.isInFlight(obligation.version)) now.push(queue)
+      if (!queue.isWaiting && this.#canSend(queue)) now.push(queue)
       else queue.wait(obligation)
     }
-    if (now.length > 0) this.#deliver(obligation, now)
+    obligation.owners = owners
+    obligation.missing = missing
+    if (missing.length === 0) this.#discharge(obligation)
+    else if (now.length > 0) this.#build(obligation, now)
   }
 
-  /** Reads the base row as it is now and sends what it makes of the view key. */
-  #deliver(obligation: Obligation, queues: readonly TargetQueue[]): void {
-    const { current, store, clock } = this.#options
-    const schema = current().schema
-    const base = schema.tableById(obligation.base)
-    const view = schema.tableById(obligation.view)
+  /** Reads the base row as it is now and adds what it makes of the view key to the batches. */
+  #build(obligation: Obligation, queues: readonly TargetQueue[]): void {
+    const { schema } = this.#options.current()
+    const base = schema.tableById(baseOf(obligation.bytes))
+    const view = schema.tableById(viewOf(obligation.bytes))
     if (base === null || view === null) {
       // The view or its base was dropped.
       this.#discharge(obligation)
       return
     }
-    const version = obligation.version
-    const nowMs = clock.monotonicMs()
-    for (const queue of queues) queue.sent(version, nowMs)
-    const row = readRowView(store(), base, obligation.key, obligation.clustering)
-    if (!isPromise(row)) {
-      this.#send(obligation, version, base, view, row, queues)
+    const { version } = obligation
+    const entry = this.#builder.build(obligation.bytes, base, view)
+    if (!isPromise(entry)) {
+      this.#gather(obligation, entry, queues)
       return
     }
-    row.then(
-      (read) => {
-        if (obligation.version === version && this.#byName.get(obligation.name) === obligation && !this.#stopped) this.#send(obligation, version, base, view, read, queues)
+    entry.then(
+      (built) => {
+        if (obligation.version !== version || this.#stopped) return
+        this.#gather(obligation, built, queues)
+        this.#pumpSoon()
       },
-      // The row cannot be read now (a disk error): what counts as sent expires, and is tried again.
-      () => undefined,
+      // The row cannot be read now (a disk error): it is tried again.
+      () => {
+        if (obligation.version === version) for (const queue of queues) queue.waitLonger(obligation)
+      },
     )
   }
 
-  #send(obligation: Obligation, version: number, base: TableSchema, view: TableSchema, row: RowView | null, queues: readonly TargetQueue[]): void {
-    if (row === null) {
+  #gather(obligation: Obligation, entry: Buffer | null, queues: readonly TargetQueue[]): void {
+    if (entry === null) {
       // Nothing is known of the row any more (its table was truncated): there is nothing to tell.
-      for (const queue of queues) queue.landed(version)
       this.#discharge(obligation)
       return
     }
-    const { self, delivery } = this.#options
     for (const queue of queues) {
-      if (queue.target === self) delivery.applyHere(version, base, view, row, obligation.viewKey)
-      else delivery.send(queue.target, version, base, view, row, obligation.viewKey)
+      const batch = (queue.gathering ??= this.#newBatch(queue))
+      batch.obligations.push(obligation)
+      batch.versions.push(obligation.version)
+      ;(batch.bytes as ByteWriter).copy(entry, 0, entry.length)
+      queue.added()
+      if (isFull(batch)) this.#sealBatch(queue, batch)
     }
+  }
+
+  #newBatch(queue: TargetQueue): OutboxBatch {
+    const { clock, current } = this.#options
+    return new OutboxBatch(queue.target, queue.nextNumber(), clock.nowMicros(), current().epoch, this.#writers.take())
+  }
+
+  #sealBatch(queue: TargetQueue, batch: OutboxBatch): void {
+    queue.gathering = null
+    queue.sealed(batch, this.#options.clock.monotonicMs())
+    this.#sealed.push(batch)
+  }
+
+  #isBatchFull(): boolean {
+    return this.#sealed.length > 0
+  }
+
+  /** Sends what is built once all that it was built from is durable. */
+  #seal(): void {
+    for (const queue of this.#queues.values()) if (queue.gathering !== null) this.#sealBatch(queue, queue.gathering)
+    const batches = this.#sealed
+    if (batches.length === 0) return
+    this.#sealed = []
+    this.#waitsForDisk = true
+    const store = this.#options.store()
+    store.onDurable(store.lastPosition(), () => {
+      this.#waitsForDisk = false
+      for (const batch of batches) this.#transmit(batch)
+      if (this.#ready.length > 0 || this.#isAnyoneWaiting()) this.#pumpSoon()
+    })
+  }
+
+  #transmit(batch: OutboxBatch): void {
+    const writer = batch.bytes
+    assert(writer !== null, "a batch is sent once")
+    batch.bytes = null
+    if (!this.#stopped) this.#options.delivery.transmit(batch, writer.view())
+    this.#writers.giveBack(writer)
+  }
+
+  #isAnyoneWaiting(): boolean {
+    for (const queue of this.#queues.values()) if (queue.isWaiting && this.#canSend(queue)) return true
+    return false
   }
 
   #queue(target: number): TargetQueue {
@@ -350,25 +357,30 @@ export class Outbox {
 
   #discharge(obligation: Obligation): void {
     this.#byName.delete(obligation.name)
-    this.#byVersion.delete(obligation.version)
-    for (const queue of this.#queues.values()) queue.forget(obligation)
-    if (obligation.hold !== null) this.#releaseHold(obligation.hold)
-    obligation.hold = null
+    obligation.version = 0
+    if (obligation.waits > 0) for (const queue of this.#queues.values()) queue.forget(obligation)
+    this.#holds.letGo(obligation)
     obligation.onDone?.()
   }
 
-  /** Entries that were not acknowledged in time, or were refused, wait for their owner again. */
+  /** Entries that were not answered in time, or were refused, wait for their owner again. */
   #sweep(): void {
-    const beforeMs = this.#options.clock.monotonicMs() - RESEND_AFTER_MS
+    const nowMs = this.#options.clock.monotonicMs()
     for (const queue of this.#queues.values()) {
       queue.readmit()
-      for (const version of queue.expire(beforeMs)) {
-        const obligation = this.#byVersion.get(version)
-        if (obligation?.targets?.has(queue.target) === true) queue.wait(obligation)
+      for (const { obligations, versions, target } of queue.expire(nowMs - RESEND_AFTER_MS, nowMs - FORGET_AFTER_MS)) {
+        for (let index = 0; index < obligations.length; index++) {
+          const obligation = obligations[index] as Obligation
+          if (obligation.version === versions[index] && obligation.missing?.includes(target) === true) queue.wait(obligation)
+        }
       }
     }
     this.#pumpSoon()
   }
+}
+
+function isFull(batch: OutboxBatch): boolean {
+  return batch.entries >= MAX_BATCH_ENTRIES || (batch.bytes as ByteWriter).length > MAX_BATCH_BYTES
 }
 
 /** Every keyspace of both has the same owners everywhere: placements say when they changed last. */

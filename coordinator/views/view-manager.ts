@@ -1,6 +1,8 @@
 // The views of one node, wired together: what a write derives, what is owed to whom, what arrives, what is built. Indexes
 // are built beside them: they too are made of rows that are there already.
 import type { Derive, LocalStore, LogPosition } from "../../data/local-store.ts"
+import type { TableId } from "../../data/schema.ts"
+import type { Token } from "../../data/topology.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import type { ClusterMetadata, Liveness } from "../cluster-metadata.ts"
 import type { MessageRouter } from "../messages.ts"
@@ -55,6 +57,18 @@ export class ViewManager {
   /** View entries this node still owes others. */
   get pending(): number {
     return this.#outbox.size + this.#replayed.length
+  }
+
+  /**
+   * StoreEvents.owed. While a view is being built everything is owed to it, and before `start` nobody knows what is (F2 of
+   * docs/views.md).
+   */
+  owed(base: TableId): readonly Token[] | "all" {
+    const { self, metadata } = this.#options
+    const { schema, viewBuilds } = metadata.current()
+    const views = schema.tableById(base)?.views ?? []
+    if (!this.#open || views.some((view) => viewBuilds.get(view.id)?.get(self) !== "SUCCESS")) return "all"
+    return this.#outbox.owedOf(base)
   }
 
   /** StoreEvents.obligation. */
