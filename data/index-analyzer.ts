@@ -11,7 +11,7 @@ const FOLDED: ReadonlyMap<string, string> = new Map(
   }),
 )
 const MARKS = /\p{Mn}+/gu
-const ASCII_ONLY = /^[\u0000-\u007f]*$/
+const ASCII_ONLY = /^\p{ASCII}*$/u
 
 /** The term to compare; `term` itself when the index takes it as it is. */
 export function analyze({ analyzer }: Pick<IndexSchema, "analyzer">, term: Uint8Array): Uint8Array {

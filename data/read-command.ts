@@ -42,7 +42,7 @@ export interface ReadCommand {
    */
   readonly after: { readonly token: Token; readonly key: Uint8Array; readonly clustering: Uint8Array | null } | null
   /** Read only rows that this search finds. For coordinators: a replica gets a command for the index and then one for the rows. */
-  readonly index?: IndexSearch
+  readonly index?: IndexSearch | undefined
 }
 
 export const NO_LIMIT = 0x7fffffff

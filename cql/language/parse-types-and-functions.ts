@@ -57,7 +57,7 @@ function parseTypeAlteration(stream: TokenStream): AlterTypeStatement["alteratio
 /** Behind CREATE [CUSTOM] INDEX. */
 export function parseCreateIndex(stream: TokenStream, custom: boolean): CreateIndexStatement {
   const ifNotExists = takeIfNotExists(stream)
-  const index = stream.isWord("on") ? null : parseQualifiedName(stream)
+  const index = stream.isWord("on") ? null : { keyspace: null, name: stream.identifier() }
   stream.expectWord("on")
   const table = parseTableName(stream)
   stream.expectSymbol("(")

@@ -1,7 +1,8 @@
 // What ALLOW FILTERING filters by: conditions on the values of a row, tested after the merge. A null satisfies nothing.
 import { Buffer, assert } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
-import type { ColumnSchema } from "../../data/schema.ts"
+import { analyze } from "../../data/index-analyzer.ts"
+import type { ColumnSchema, IndexSchema } from "../../data/schema.ts"
 import { unpackCollection } from "../../data/types/collections.ts"
 import type { ValueComparator } from "../../data/types/operations.ts"
 import { compareValues } from "../../data/types/type-operations.ts"
@@ -22,8 +23,9 @@ interface Operand {
   readonly compare: ValueComparator
 }
 
-/** `slotOf` gives the reader's slot of a column. */
-export function compileFilter(restriction: Restriction, slotOf: (column: ColumnSchema) => number): FilterSource {
+/** `slotOf` gives the reader's slot of a column. `analyzer`: the index that says what is equal, or null. */
+export function compileFilter(restriction: Restriction, slotOf: (column: ColumnSchema) => number, analyzer: IndexSchema | null = null): FilterSource {
+  if (analyzer !== null && restriction.kind === "eq") return compileAnalyzed(restriction, slotOf(analyzer.column), analyzer)
   const operands = restriction.columns.map((column): Operand => ({ slot: slotOf(column), compare: compareValues(column.type) }))
   switch (restriction.kind) {
     case "eq":
@@ -43,6 +45,20 @@ export function compileFilter(restriction: Restriction, slotOf: (column: ColumnS
         return (row) => withinLimit(row, operands, lower, 1) && withinLimit(row, operands, upper, -1)
       }
   }
+}
+
+function compileAnalyzed(restriction: Extract<Restriction, { kind: "eq" }>, slot: number, analyzer: IndexSchema): FilterSource {
+  return (values) => {
+    const wanted = Buffer.from(analyze(analyzer, restriction.tuple(values, true)[0] as Buffer))
+    return (row) => {
+      const value = row.value(slot)
+      return value !== null && wanted.equals(analyze(analyzer, value))
+    }
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 interface BoundLimit {
@@ -79,8 +95,9 @@ function compareRow(row: RowReader, operands: readonly Operand[], tuple: readonl
   return 0
 }
 
-export function compileCondition(condition: CollectionCondition, slotOf: (column: ColumnSchema) => number): FilterSource {
+export function compileCondition(condition: CollectionCondition, slotOf: (column: ColumnSchema) => number, analyzer: IndexSchema | null = null): FilterSource {
   const { column, kind } = condition
+  const analyzed = (value: Buffer): Buffer => (analyzer === null ? value : asBuffer(analyze(analyzer, value)))
   const slot = slotOf(column)
   const type = column.type
   assert(type.kind === "list" || type.kind === "set" || type.kind === "map", "a collection")
@@ -89,15 +106,15 @@ export function compileCondition(condition: CollectionCondition, slotOf: (column
   const equals = equality(elementType)
   const keyEquals = type.kind === "map" ? equality(type.key) : equals
   return (values) => {
-    const wanted = filterValue(condition.value, column, values)
-    const key = condition.key === null ? null : filterValue(condition.key, column, values)
+    const key = condition.key === null ? null : filterValue(condition.key, column, values, "map key ")
+    const wanted = analyzed(filterValue(condition.value, column, values, condition.key === null ? "value " : "map value "))
     return (row) => {
       const value = row.value(slot)
       if (value === null) return false
       const parts = unpackCollection(value)
       for (let at = 0; at < parts.length; at += stride) {
         const element = parts[kind === "containsKey" ? at : at + stride - 1] as Buffer
-        if (equals(element, wanted) && (key === null || keyEquals(parts[at] as Buffer, key))) return true
+        if (equals(analyzed(element), wanted) && (key === null || keyEquals(parts[at] as Buffer, key))) return true
       }
       return false
     }
@@ -109,9 +126,10 @@ function equality(type: CqlType): (a: Buffer, b: Buffer) => boolean {
   return (a, b) => compare(a, 0, a.length, b, 0, b.length) === 0
 }
 
-function filterValue(term: CompiledTerm, column: ColumnSchema, values: BoundValues): Buffer {
+/** A copy. `what`: of a map's entry, before the word `value`. Throws InvalidRequestError for null and unset. */
+export function filterValue(term: CompiledTerm, column: ColumnSchema, values: BoundValues, what = "value "): Buffer {
   const value = term.value(values)
-  if (value === null) throw new InvalidRequestError(`Unsupported null value for column ${column.name}`)
-  if (value === UNSET) throw new InvalidRequestError(`Unsupported unset value for column ${column.name}`)
+  if (value === null) throw new InvalidRequestError(`Unsupported null ${what}for column ${column.name}`)
+  if (value === UNSET) throw new InvalidRequestError(`Unsupported unset ${what}for column ${column.name}`)
   return Buffer.from(value)
 }

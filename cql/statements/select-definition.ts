@@ -5,6 +5,7 @@ import type { ResultMetadata } from "../metadata.ts"
 import type { EqualValues } from "./equal-values.ts"
 import type { FilterSource } from "./row-filter.ts"
 import type { WhereClause } from "./select-where.ts"
+import type { AnnOrder } from "./select-ann.ts"
 import type { Selection } from "./selection.ts"
 import type { CompiledTerm } from "./term.ts"
 
@@ -27,6 +28,8 @@ export interface SelectDefinition {
   readonly reversed: boolean
   /** ORDER BY with IN on the partition key: after all partitions are read, rows are sorted by so many clustering columns. 0: not. */
   readonly sortColumns: number
+  /** ORDER BY ... ANN OF: rows with the nearest vectors come first; null: not asked for. */
+  readonly ann: AnnOrder | null
   readonly grouping: Grouping | null
   readonly limit: CompiledTerm | null
   readonly perPartitionLimit: CompiledTerm | null

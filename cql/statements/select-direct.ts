@@ -73,7 +73,7 @@ export class DirectRun implements DirectSelect, DirectRead, DirectSink {
   static of(definition: SelectDefinition, variables: BindVariables): DirectRun | null {
     const { table, equalKey, selection, filters, grouping, distinct, sortColumns } = definition
     if (table.kind === "virtual" || equalKey === null || selection.plain === null) return null
-    if (filters.length > 0 || grouping !== null || distinct || sortColumns > 0 || definition.warnings.length > 0) return null
+    if (filters.length > 0 || grouping !== null || distinct || sortColumns > 0 || definition.ann !== null || definition.warnings.length > 0) return null
     if (selection.plain.some(({ kind }) => kind === "static")) return null
     return new DirectRun(definition, variables, equalKey, new RowProjector(table, selection.plain))
   }
@@ -132,7 +132,7 @@ export class DirectRun implements DirectSelect, DirectRead, DirectSink {
   }
 
   answersAlone(bytes: Buffer, at: number): boolean {
-    return this.#visibility === null && this.#projector.fits(bytes, at)
+    return this.#visibility === null && this.#projector.isWhole(bytes, at)
   }
 
   /** Where the next page begins; null when nothing can follow. As SelectRun has it. */

@@ -4,6 +4,7 @@ import { NO_LIMIT } from "../../data/read-command.ts"
 import { clusteringStart } from "../../data/row-format.ts"
 import type { BoundValues } from "../request.ts"
 import type { RowPredicate } from "./row-filter.ts"
+import { NearestRows } from "./select-ann.ts"
 import { Groups, prefixOf } from "./select-groups.ts"
 import { type RowOutput, rowOutput } from "./select-output.ts"
 import type { SelectDefinition } from "./select-definition.ts"
@@ -14,6 +15,8 @@ import { bindTerms } from "./selection.ts"
 const KEPT_BYTES = 1 << 20
 /** Rows read at least at once when filters may drop most of them. */
 const FILTER_ROWS = 1000
+/** The same when an index has chosen them. */
+const INDEX_ROWS = 32
 
 interface SortedRow {
   readonly prefix: Buffer
@@ -26,6 +29,9 @@ export class Page {
   readonly #output: RowOutput
   readonly #groups: Groups | null
   readonly #filterReader: RowReader | null
+  /** Of the vector that rows are ordered by. */
+  readonly #vectorReader: RowReader | null
+  #nearest: NearestRows | null = null
   #predicates: readonly RowPredicate[] = []
   #out = new ByteWriter(1024)
   #sorted: SortedRow[] = []
@@ -42,11 +48,12 @@ export class Page {
     const grouped = grouping !== null || selection.aggregates.length > 0
     this.#groups = grouped ? new Groups(table, selection, grouping) : null
     this.#filterReader = definition.filters.length > 0 ? new RowReader(table, definition.filterColumns, false) : null
+    this.#vectorReader = definition.ann === null ? null : new RowReader(table, [definition.ann.column], false)
   }
 
   /** `max`: rows the page may have. */
   start(values: BoundValues, nowSeconds: number, max: number, perPartitionLimit: number): void {
-    const { filters, selection, distinct } = this.#definition
+    const { filters, selection, distinct, ann } = this.#definition
     if (this.#out.buffer.length > KEPT_BYTES) this.#out = new ByteWriter(1024)
     this.#out.reset()
     this.#sorted = []
@@ -56,6 +63,7 @@ export class Page {
     this.#count = 0
     this.#taken = 0
     this.#predicates = filters.map((filter) => filter(values))
+    this.#nearest = ann === null ? null : new NearestRows(ann, values, max)
     const terms = bindTerms(selection, values)
     if (this.#groups === null) this.#output.start(terms, nowSeconds)
     else this.#groups.start(terms, nowSeconds, max, perPartitionLimit)
@@ -73,9 +81,10 @@ export class Page {
   /** Rows the next command should bring. */
   get wanted(): number {
     if (this.#groups !== null) return NO_LIMIT
+    if (this.#nearest !== null) return NO_LIMIT
     if (this.#sorts) return this.#max
     const left = this.#max - this.#count
-    return this.#filterReader === null ? left : Math.max(left, FILTER_ROWS)
+    return this.#filterReader === null ? left : Math.max(left, this.#definition.where.index === null ? FILTER_ROWS : INDEX_ROWS)
   }
 
   get takenOfPartition(): number {
@@ -88,12 +97,13 @@ export class Page {
   }
 
   get #sorts(): boolean {
-    return this.#definition.sortColumns > 0
+    return this.#definition.sortColumns > 0 || this.#nearest !== null
   }
 
   /** `taken`: rows (groups) of this partition that were taken before. */
   partition(key: Buffer, taken: number): void {
     this.#filterReader?.partition(key)
+    this.#vectorReader?.partition(key)
     if (this.#groups !== null) return this.#groups.partition(key, taken)
     this.#taken = taken
     this.#output.partition(key)
@@ -101,6 +111,7 @@ export class Page {
 
   staticRow(bytes: Buffer, from: number, to: number): void {
     this.#filterReader?.staticRow(bytes, from, to, this.#nowSeconds)
+    this.#vectorReader?.staticRow(bytes, from, to, this.#nowSeconds)
     if (this.#groups === null) this.#output.staticRow(bytes, from, to)
     else this.#groups.staticRow(bytes, from, to)
   }
@@ -111,6 +122,7 @@ export class Page {
       this.#filterReader.row(bytes, from, this.#nowSeconds)
       if (!this.#passes(this.#filterReader)) return true
     }
+    if (this.#nearest !== null) return this.#nearRow(this.#nearest, bytes, from)
     if (this.#groups !== null) return this.#groups.row(bytes, from, this.#out)
     if (this.#taken >= this.#perPartitionLimit) return true
     const start = this.#out.length
@@ -121,12 +133,24 @@ export class Page {
     return true
   }
 
+  #nearRow(nearest: NearestRows, bytes: Buffer, from: number): boolean {
+    const reader = this.#vectorReader as RowReader
+    reader.row(bytes, from, this.#nowSeconds)
+    if (!nearest.isNear(reader.value(0))) return true
+    const start = nearest.out.length
+    this.#output.row(bytes, from, nearest.out)
+    nearest.add(start)
+    return true
+  }
+
   /** The row of a partition that has only a static row. False: it belongs to the next page. */
   staticOnly(): boolean {
     if (this.#filterReader !== null) {
       this.#filterReader.noRow()
       if (!this.#passes(this.#filterReader)) return true
     }
+    // A vector belongs to a row.
+    if (this.#nearest !== null) return true
     if (this.#groups !== null) return this.#groups.staticOnly(this.#out)
     const start = this.#out.length
     this.#output.staticOnly(this.#out)
@@ -143,7 +167,10 @@ export class Page {
       if (exhausted) this.#groups.finish(this.#out)
       return this.#groups.count
     }
-    if (this.#sorts) this.#sort()
+    if (this.#nearest !== null) {
+      this.#count = this.#nearest.finish()
+      this.#out = this.#nearest.out
+    } else if (this.#sorts) this.#sort()
     return this.#count
   }
 

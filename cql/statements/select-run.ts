@@ -10,13 +10,14 @@
 // next command, or the next page, goes on.
 import { Buffer } from "../../runtime/pure.ts"
 import { FLAG, clusteringEnd, clusteringStart, itemFlags } from "../../data/row-format.ts"
-import { type ClusteringSlice, NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
+import { type ClusteringSlice, type IndexSearch, NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../../data/row.ts"
 import { FULL_RANGE, tokenOf } from "../../data/token.ts"
 import type { Token, TokenRange } from "../../data/topology.ts"
 import { InvalidRequestError, ProtocolError } from "../errors.ts"
 import type { Select } from "../plan.ts"
 import type { BoundValues, QueryOptions } from "../request.ts"
+import { topKWarnings } from "./select-ann.ts"
 import { Page } from "./select-page.ts"
 import { type PagingState, decodePagingState, encodePagingState } from "./paging-state.ts"
 import type { SelectDefinition } from "./select-definition.ts"
@@ -41,6 +42,8 @@ export class SelectRun implements Select {
   #targets: Target[] = []
   #target = 0
   #slices: readonly ClusteringSlice[] | null = null
+  #index: IndexSearch | undefined = undefined
+  #warnings: readonly string[] = []
   #perPartitionLimit = NO_LIMIT
   /** Rows (groups) that LIMIT still allows after those on the page. */
   #limit = NO_LIMIT
@@ -87,11 +90,13 @@ export class SelectRun implements Select {
         "Cannot page queries with both ORDER BY and a IN restriction on the partition key; you must either remove the ORDER BY or the IN and sort client side, or disable paging for this query",
       )
     }
+    this.#warnings = definition.ann === null ? definition.warnings : [...definition.warnings, ...topKWarnings(this.#limit, options.pageSize)]
     this.#slices = this.#bindSlices(values)
+    this.#index = definition.where.index?.bind(values)
     this.#targets = this.#bindTargets(values)
     this.#target = 0
     if (this.#resuming !== null) this.#resume(this.#resuming)
-    const paged = options.pageSize > 0 && !(definition.selection.aggregates.length > 0 && definition.grouping === null)
+    const paged = options.pageSize > 0 && definition.ann === null && !(definition.selection.aggregates.length > 0 && definition.grouping === null)
     this.#page.start(values, nowSeconds, paged ? Math.min(options.pageSize, this.#limit) : this.#limit, this.#perPartitionLimit)
   }
 
@@ -141,6 +146,7 @@ export class SelectRun implements Select {
       slices: this.#slices,
       limit: Math.min(this.#page.wanted, ROWS_PER_COMMAND),
       perPartitionLimit: this.#definition.distinct ? 1 : this.#page.takesEveryRow ? this.#perPartitionLimit : NO_LIMIT,
+      index: this.#index,
     }
     return this.#command
   }
@@ -213,7 +219,7 @@ export class SelectRun implements Select {
     const pagingState = this.#stopped ? this.#state(count) : null
     const rows = page.rows()
     this.#release(this)
-    return { metadata: this.#definition.metadata, count, rows, pagingState, warnings: this.#definition.warnings }
+    return { metadata: this.#definition.metadata, count, rows, pagingState, warnings: this.#warnings }
   }
 
   #state(count: number): Buffer | null {

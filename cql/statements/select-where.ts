@@ -3,7 +3,8 @@
 // 1. Each relation becomes a restriction (select-restriction.ts); restrictions of the same column are merged.
 // 2. The partition key: all columns by = or IN are keys to read one by one; anything less is a scan of a token range.
 // 3. Clustering: a prefix of columns by = or IN, and one slice after it, become slices of the partitions read.
-// 4. What is left filters rows after they are merged, and needs ALLOW FILTERING. Virtual tables need no permission.
+// 4. What is left is looked up in an index (select-index.ts), or filters rows after they are merged, which needs ALLOW
+//    FILTERING. Virtual tables need no permission.
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { Relation } from "../language/ast-relations.ts"
@@ -12,6 +13,7 @@ import {
   type CollectionCondition, type Restriction, type TokenRestriction, columnNamed, compileComparison, compileContains, compileElement, compileIn, compileToken,
   compileTupleComparison, compileTupleIn,
 } from "./select-restriction.ts"
+import { type IndexUse, type Searchable, chooseIndex, coversAll, indexesFor, vectorIndex } from "./select-index.ts"
 import { type TermContext, columnReceiver } from "./term.ts"
 import { termText } from "./term-text.ts"
 
@@ -30,39 +32,123 @@ export interface WhereClause {
   /** Restricted anywhere, in `clustering` or as filters. */
   readonly restrictsClustering: boolean
   readonly restrictsRegulars: boolean
+  /** Something is left for an index, whether it is looked up or all rows of one partition are read. */
+  readonly usesIndex: boolean
+  /** What is looked up; null: rows are read in their own order. */
+  readonly index: IndexUse | null
   /** Clustering columns restricted by one =. */
   readonly fixed: ReadonlySet<ColumnSchema>
 }
 
 export const DISTINCT_WHERE = "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns."
 
-/** `distinct`: of a SELECT DISTINCT, which says so before it speaks of filtering. */
-export function compileWhere(table: TableSchema, relations: readonly Relation[], allowFiltering: boolean, context: TermContext, distinct = false): WhereClause {
+export interface WhereOptions {
+  readonly allowFiltering: boolean
+  /** Of a SELECT DISTINCT, which says so before it speaks of filtering. */
+  readonly distinct?: boolean
+  /** ORDER BY ... ANN OF: the vector column. */
+  readonly ann?: ColumnSchema | null
+  /** Indexes serve reads only. */
+  readonly forWrite?: boolean
+}
+
+export function compileWhere(table: TableSchema, relations: readonly Relation[], options: WhereOptions, context: TermContext): WhereClause {
   const collector = new Collector()
   for (const relation of relations) collect(table, relation, context, collector)
-  const all = collector.restrictions()
-  const filtering = allowFiltering || table.kind === "virtual"
-  checkClusteringMerge(all, filtering)
-  const partition = all.filter((restriction) => kindOf(restriction) === "partition_key")
-  const clustering = all.filter((restriction) => kindOf(restriction) === "clustering").sort((a, b) => firstPosition(a) - firstPosition(b))
-  const others = all.filter((restriction) => kindOf(restriction) === "regular" || kindOf(restriction) === "static")
   const { conditions, token } = collector
-  if (distinct && clustering.length > 0) throw new InvalidRequestError(DISTINCT_WHERE)
+  const all = collector.restrictions()
+  const ann = options.ann ?? null
+  const reads = options.forWrite !== true
+  const hasIndex = ann !== null || (reads && [...all, ...conditions].some((restriction) => indexesFor(table, restriction).length > 0))
+  const filtering = options.allowFiltering || table.kind === "virtual"
+  checkClusteringMerge(all.filter((restriction) => !reads || indexesFor(table, restriction).length === 0), filtering)
+  const ofKind = (...kinds: ColumnSchema["kind"][]): Restriction[] => all.filter((restriction) => kinds.includes(kindOf(restriction)))
+  const partition = ofKind("partition_key")
+  const clustering = ofKind("clustering").sort((a, b) => firstPosition(a) - firstPosition(b))
+  const others = ofKind("regular", "static")
+  if (options.distinct === true && clustering.length > 0) throw new InvalidRequestError(DISTINCT_WHERE)
 
-  const keys = keyRestrictions(table, partition, conditions, filtering)
+  const keys = keyRestrictions(table, partition, conditions, filtering, hasIndex)
   const prefix = clusteringPrefix(clustering)
   const rest = clustering.slice(prefix.length)
-  if (rest.length > 0 && !filtering) refuseGap(table, clustering)
-  const filters = [...(keys === null ? partition : []), ...rest, ...others]
-  const scans = keys === null || token !== null
-  if (!filtering && (filters.length > 0 || conditions.length > 0 || (scans && clustering.length > 0))) throw new InvalidRequestError(NEEDS_FILTERING)
+  const conditionsOf = (...kinds: ColumnSchema["kind"][]): CollectionCondition[] => conditions.filter(({ column }) => kinds.includes(column.kind))
+  const planning: Planning = {
+    table, ann, hasIndex, filtering, token,
+    partition: [...partition, ...conditionsOf("partition_key")], keysAreComplete: keys !== null,
+    clustering: [...clustering, ...conditionsOf("clustering")], clusteringIsPrefix: rest.length === 0 && conditionsOf("clustering").length === 0,
+    others: [...others, ...conditionsOf("regular", "static")],
+  }
+  if (ann !== null) checkAnn(planning)
+  else if (reads && planning.others.some((restriction) => "columns" in restriction && vectorIndex(table, restriction.columns[0] as ColumnSchema) !== null)) {
+    throw new InvalidRequestError("Vector indexes only support ANN queries")
+  }
+  if (rest.length > 0 && !filtering && !hasIndex) refuseGap(table, clustering)
+  const usesIndex = checkFiltering(planning, clustering.length > 0)
+  if (usesIndex && partition.some(({ kind }) => kind === "in")) {
+    throw new InvalidRequestError("Select on indexed columns and with IN clause for the PRIMARY KEY are not supported")
+  }
   const conditionKinds = conditions.map((condition) => condition.column.kind)
+  const isOneRow = prefix.length > 0 && prefix.every(({ kind }) => kind === "eq") && prefix.reduce((sum, { columns }) => sum + columns.length, 0) === table.clustering.length
+  const searchable = [...all, ...conditions]
   return {
-    keys, token, clustering: prefix, filters, conditions,
+    keys, token, clustering: prefix, conditions, usesIndex,
+    index: !usesIndex || (keys !== null && (isOneRow || table.clustering.length === 0)) ? null : chooseIndex(table, searchable, keys !== null),
+    filters: [...(keys === null ? partition : []), ...rest, ...others],
     restrictsClustering: clustering.length > 0 || conditionKinds.includes("clustering"),
-    restrictsRegulars: others.some((restriction) => kindOf(restriction) === "regular") || conditionKinds.includes("regular"),
+    restrictsRegulars: ann !== null || others.some((restriction) => kindOf(restriction) === "regular") || conditionKinds.includes("regular"),
     fixed: new Set(clustering.flatMap((restriction) => (restriction.kind === "eq" ? restriction.columns : []))),
   }
+}
+
+/** What decides between an index, filtering and a refusal. */
+interface Planning {
+  readonly table: TableSchema
+  readonly ann: ColumnSchema | null
+  readonly hasIndex: boolean
+  readonly filtering: boolean
+  readonly token: TokenRestriction | null
+  readonly partition: readonly Searchable[]
+  readonly keysAreComplete: boolean
+  readonly clustering: readonly Searchable[]
+  /** A slice of the partition stands for all of them. */
+  readonly clusteringIsPrefix: boolean
+  readonly others: readonly Searchable[]
+}
+
+/** Whether an index is used. Throws when something would be left to filter and that is not allowed. */
+function checkFiltering(planning: Planning, restrictsClustering: boolean): boolean {
+  const { table, ann, hasIndex, filtering, token, partition, keysAreComplete, clustering, clusteringIsPrefix, others } = planning
+  const isRange = token !== null || !keysAreComplete
+  const filtersKeys = partition.length > 0 && !keysAreComplete
+  const left: Searchable[] = []
+  let usesIndex = hasIndex && ((partition.length === 0 && token === null) || filtersKeys)
+  if (usesIndex || filtersKeys) left.push(...partition)
+  if (hasIndex && !clusteringIsPrefix) usesIndex = true
+  if (hasIndex && isRange && clustering.some((restriction) => indexesFor(table, restriction).length > 0)) usesIndex = true
+  if (usesIndex || !clusteringIsPrefix) left.push(...clustering)
+  if (others.length > 0 || ann !== null) {
+    if (hasIndex) usesIndex = true
+    left.push(...others)
+  }
+  if (filtering) return usesIndex
+  if (left.length > 0 || ann !== null) {
+    if (!usesIndex || !coversAll(table, left, ann !== null)) throw new InvalidRequestError(NEEDS_FILTERING)
+  } else if (isRange && restrictsClustering) throw new InvalidRequestError(NEEDS_FILTERING)
+  return usesIndex
+}
+
+/** Rows are compared with their vectors one by one, but only rows that an index or a key names. */
+function checkAnn({ table, partition, keysAreComplete, clustering, clusteringIsPrefix, others }: Planning): void {
+  const refuse = (): never => {
+    throw new InvalidRequestError("ANN ordering by vector requires all restricted column(s) to be indexed")
+  }
+  if (partition.length > 0 && !keysAreComplete) refuse()
+  const isIndexed = (restriction: Searchable): boolean => {
+    const columns = "columns" in restriction ? restriction.columns : [restriction.column]
+    return columns.every((column) => table.indexes.some((index) => index.column === column))
+  }
+  if (!others.every(isIndexed)) refuse()
+  if (!clustering.every(isIndexed) && (!keysAreComplete || !clusteringIsPrefix)) refuse()
 }
 
 function kindOf(restriction: Restriction): ColumnSchema["kind"] {
@@ -94,8 +180,15 @@ function collect(table: TableSchema, relation: Relation, context: TermContext, i
       compileTerm(relation.value, columnReceiver(table, columnNamed(table, relation.column)), context)
       throw new InvalidRequestError(`LIKE restriction is only supported on properly indexed columns. ${columnNamed(table, relation.column).name} LIKE ${termText(relation.value)} is not valid.`)
     case "customIndex":
-      throw new InvalidRequestError(`Invalid index expression: no index named ${relation.index.name} exists on table ${table.keyspace}.${table.name}`)
+      throw refuseExpression(table, relation.index.name)
   }
+}
+
+function refuseExpression(table: TableSchema, name: string): InvalidRequestError {
+  const index = table.indexes.find((each) => each.name === name)
+  if (index === undefined) return new InvalidRequestError(`Invalid index expression, index ${name} not found for ${table.keyspace}.${table.name}`)
+  if (index.descriptor.kind !== "CUSTOM") return new InvalidRequestError(`Only CUSTOM indexes may be used in custom index expressions, ${name} is not valid`)
+  return new InvalidRequestError(`Index ${name} does not support custom expressions`)
 }
 
 /** Merges restrictions of the same columns as they come. */
@@ -150,13 +243,13 @@ function merge(existing: Restriction, added: Restriction): Restriction {
 }
 
 function keyRestrictions(
-  table: TableSchema, partition: readonly Restriction[], conditions: readonly CollectionCondition[], filtering: boolean,
+  table: TableSchema, partition: readonly Restriction[], conditions: readonly CollectionCondition[], filtering: boolean, hasIndex: boolean,
 ): readonly Restriction[] | null {
   if (partition.length === 0) return null
   const keys = table.partitionKey.map((column) => partition.find((restriction) => restriction.columns[0] === column))
   const complete = keys.every((restriction) => restriction !== undefined && restriction.kind !== "slice")
   if (complete && !conditions.some((condition) => condition.column.kind === "partition_key")) return keys as Restriction[]
-  if (!filtering) throw new InvalidRequestError(NEEDS_FILTERING)
+  if (!filtering && !hasIndex) throw new InvalidRequestError(NEEDS_FILTERING)
   if (partition.some((restriction) => restriction.kind === "in") && table.kind !== "virtual") {
     throw new InvalidRequestError("IN restrictions are not supported when the query involves filtering")
   }

@@ -13,10 +13,12 @@ import type { Grouping } from "./select-definition.ts"
 import { compileGrouping } from "./select-grouping.ts"
 import { SelectPlan } from "./select-plan.ts"
 import { columnNamed } from "./select-restriction.ts"
+import { checkTopK, compileAnn } from "./select-ann.ts"
+import { analyzed } from "./select-index.ts"
 import { DISTINCT_WHERE, type WhereClause, compileWhere } from "./select-where.ts"
 import { type Selection, compileSelection } from "./selection.ts"
 import { findTable } from "./find-table.ts"
-import { type CompileContext, type CompiledTerm, type TermContext, columnReceiver } from "./term.ts"
+import type { CompileContext, CompiledTerm, TermContext } from "./term.ts"
 
 /** Throws InvalidRequestError. */
 export function compileSelect(statement: SelectStatement, context: CompileContext): SelectPlan {
@@ -24,15 +26,18 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
   const termContext: TermContext = { ...context, table }
   const selection = compileSelection(table, statement, termContext)
   const selected = selectedColumns(table, selection)
-  const where = compileWhere(table, statement.where, statement.allowFiltering, termContext, statement.distinct)
+  const { allowFiltering, distinct } = statement
+  const ann = compileAnn(table, statement.orderBy, termContext)
+  const where = compileWhere(table, statement.where, { allowFiltering, distinct, ann: ann === null ? null : ann.column }, termContext)
   if (where.restrictsClustering && selected.length > 0 && selected.every((column) => column.kind === "static")) {
     throw new InvalidRequestError("Cannot restrict clustering columns when selecting only static columns")
   }
   const grouping = compileGrouping(table, statement.groupBy, where, termContext)
   const aggregates = selection.aggregates.length > 0
+  if (ann !== null) checkTopK(statement, aggregates || grouping !== null)
   if (statement.distinct) checkDistinct(table, statement, where, selected, grouping)
   if (aggregates && grouping === null && statement.perPartitionLimit !== null) throw new InvalidRequestError("PER PARTITION LIMIT is not allowed with aggregate queries.")
-  const reversed = statement.orderBy.length > 0 && compileOrdering(table, statement.orderBy, where, termContext)
+  const reversed = statement.orderBy.length > 0 && ann === null && compileOrdering(table, statement.orderBy, where)
   const limit = compileLimit(statement.limit, "[limit]", table, termContext)
   const perPartitionLimit = compileLimit(statement.perPartitionLimit, "[per_partition_limit]", table, termContext)
 
@@ -41,15 +46,19 @@ export function compileSelect(statement: SelectStatement, context: CompileContex
     const slot = filterColumns.indexOf(column)
     return slot >= 0 ? slot : filterColumns.push(column) - 1
   }
-  const filters = [...where.filters.map((filter) => compileFilter(filter, slotOf)), ...where.conditions.map((condition) => compileCondition(condition, slotOf))]
+  const filters = [
+    ...where.filters.map((filter) => compileFilter(filter, slotOf, analyzed(table, filter))),
+    ...where.conditions.map((condition) => compileCondition(condition, slotOf, analyzed(table, condition))),
+  ]
   return new SelectPlan(
     {
       table, where, selection, reversed, grouping, limit, perPartitionLimit, filters, filterColumns,
       metadata: resultMetadata(selection.columns),
       equalKey: where.keys === null || where.token !== null ? null : EqualValues.of(where.keys),
       equalClustering: where.clustering.length === 0 ? null : EqualValues.of(where.clustering),
-      distinct: statement.distinct,
-      sortColumns: sortColumns(table, statement.orderBy, where),
+      distinct,
+      ann,
+      sortColumns: ann === null ? sortColumns(table, statement.orderBy, where) : 0,
       showsStaticOnly: !where.restrictsClustering && !where.restrictsRegulars,
       warnings: aggregates || grouping !== null ? aggregationWarnings(where) : [],
     },
@@ -97,10 +106,9 @@ function checkDistinct(table: TableSchema, statement: SelectStatement, where: Wh
 }
 
 /** True when rows are read in reverse clustering order. */
-function compileOrdering(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause, context: TermContext): boolean {
-  const orderings = orderBy.map((ordering) => ({ column: columnNamed(table, ordering.column), descending: ordering.descending, ann: ordering.ann }))
-  for (const { column, ann } of orderings) if (ann !== null) compileTerm(ann, columnReceiver(table, column), context)
-  if (orderings.some((ordering) => ordering.ann !== null)) throw new InvalidRequestError("ANN ordering by vector requires the column to be indexed")
+function compileOrdering(table: TableSchema, orderBy: readonly Ordering[], where: WhereClause): boolean {
+  const orderings = orderBy.map((ordering) => ({ column: columnNamed(table, ordering.column), descending: ordering.descending }))
+  if (where.usesIndex) throw new InvalidRequestError("ORDER BY with 2ndary indexes is not supported, except for ANN queries.")
   if (isScan(where)) throw new InvalidRequestError("ORDER BY is only supported when the partition key is restricted by an EQ or an IN.")
   let reversed: boolean | null = null
   let position = 0

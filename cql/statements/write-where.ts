@@ -31,7 +31,7 @@ export function compileWriteWhere(table: TableSchema, relations: readonly Relati
   const contains = relations.find((relation) => relation.kind === "contains")
   if (contains !== undefined) throw new InvalidRequestError(`Cannot use ${statement} with ${contains.key ? "CONTAINS KEY" : "CONTAINS"}`)
   // Filtering is allowed here so that it is told apart below in the words that belong to writes.
-  const where = compileWhere(table, relations, true, context)
+  const where = compileWhere(table, relations, { allowFiltering: true, forWrite: true }, context)
   if (where.token !== null) throw new InvalidRequestError(`The token function cannot be used in WHERE clauses for ${statement} statements`)
   if (where.keys === null) refuseKeys(table, where.filters, statement)
   const others = [...where.filters.flatMap(({ columns }) => columns), ...where.conditions.map(({ column }) => column)]
