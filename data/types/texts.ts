@@ -8,7 +8,7 @@ const HIGH_BITS = 0x80808080
 
 /** The bytes looked at last, and their memory as words: texts come many to a buffer, as the client's frames lie. */
 let lastBytes: Uint8Array | null = null
-let lastWords = new Int32Array(0)
+let lastWords: Int32Array = new Int32Array(0)
 
 /** Whether no byte is over 0x7f: four at a time, which takes 36 ns for 190 bytes instead of 180. */
 function isAscii(bytes: Uint8Array, from: number, to: number): boolean {
