@@ -6,7 +6,7 @@
 //
 // Partition key and static row come in calls of their own and stay valid for the rows after them; the static row is copied.
 import { Buffer } from "../../runtime/pure.ts"
-import { ByteReader } from "../../data/bytes.ts"
+import { ByteReader, type ByteWriter } from "../../data/bytes.ts"
 import { isCounterType, sumOfShards } from "../../data/counters.ts"
 import { isMultiCell } from "../../data/cql-type.ts"
 import { splitPartitionKey } from "../../data/partition-key.ts"
@@ -116,6 +116,16 @@ export class RowReader implements RowValues {
   /** -1: null. */
   length(slot: number): number {
     return this.#lengths[slot] as number
+  }
+  /** Appends the values of slots [from, to) as [bytes]. */
+  append(from: number, to: number, out: ByteWriter): void {
+    for (let slot = from; slot < to; slot++) {
+      const length = this.#lengths[slot] as number
+      out.int32(length)
+      if (length <= 0) continue
+      const start = this.#starts[slot] as number
+      out.copy(this.#sources[slot] as Buffer, start, start + length)
+    }
   }
   cells(slot: number): readonly Cell[] {
     return this.#cells[slot] as readonly Cell[]
