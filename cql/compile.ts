@@ -12,6 +12,7 @@ import { BindVariables } from "./statements/bind-variables.ts"
 import { ConditionalPlan } from "./statements/cas-plan.ts"
 import { compileDescribe } from "./statements/describe.ts"
 import { findTable } from "./statements/find-table.ts"
+import { refuseRoleStatement } from "./statements/role-statements.ts"
 import { compileSchemaStatement } from "./statements/schema-statement.ts"
 import { compileSelect } from "./statements/select.ts"
 import { SelectPlan } from "./statements/select-plan.ts"
@@ -67,10 +68,9 @@ function compilePlan(statement: Statement, context: CompileContext): Plan {
     case "listPermissions":
     case "listRoles":
     case "listUsers":
-    case "listSuperusers":
     case "addIdentity":
     case "dropIdentity":
-      throw new InvalidRequestError("Roles and permissions are not supported")
+      return refuseRoleStatement(statement)
     default:
       return compileSchemaStatement(statement, context.keyspace, context.functions)
   }

@@ -77,7 +77,7 @@ export interface ListRolesStatement {
   readonly recursive: boolean
 }
 export interface ListUsersStatement {
-  readonly kind: "listUsers" | "listSuperusers"
+  readonly kind: "listUsers"
 }
 export interface IdentityStatement {
   readonly kind: "addIdentity" | "dropIdentity"

@@ -95,8 +95,10 @@ function parseRoleOption(stream: TokenStream, options: Mutable<RoleOptions>): vo
   else setOption(options, name, stream.boolean())
 }
 
+const OPTION_NAMES: Readonly<Record<string, string>> = { hashedPassword: "HASHED_PASSWORD", login: "LOGIN", options: "OPTIONS", password: "PASSWORD", superuser: "SUPERUSER" }
+
 function setOption<K extends keyof RoleOptions>(options: Mutable<RoleOptions>, name: K, value: RoleOptions[K]): void {
-  if (options[name] !== null) throw new SyntaxError(`Multiple definition for property '${name}'`)
+  if (options[name] !== null) throw new SyntaxError(`Multiple definition for property '${OPTION_NAMES[name] ?? name}'`)
   options[name] = value
 }
 
@@ -127,7 +129,34 @@ export function parseGrant(stream: TokenStream, revoke: boolean): GrantPermissio
   stream.expectWord("on")
   const resource = parseResource(stream)
   stream.expectWord(preposition)
-  return { kind: revoke ? "revokePermissions" : "grantPermissions", permissions, resource, grantee: parseRoleName(stream) }
+  const grantee = parseRoleName(stream)
+  checkApplicable(permissions, resource)
+  return { kind: revoke ? "revokePermissions" : "grantPermissions", permissions, resource, grantee }
+}
+
+const OF_DATA: readonly Permission[] = ["ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE", "UNMASK", "SELECT_MASKED"]
+const OF_JMX: readonly Permission[] = ["AUTHORIZE", "DESCRIBE", "EXECUTE", "MODIFY", "SELECT"]
+
+/** What may be granted on a resource, and what Cassandra calls it. */
+const APPLICABLE: Readonly<Record<Resource["kind"], readonly [type: string, permissions: readonly Permission[]]>> = {
+  allKeyspaces: ["DataResource", ["CREATE", ...OF_DATA]],
+  keyspace: ["DataResource", ["CREATE", ...OF_DATA]],
+  allTables: ["DataResource", ["CREATE", ...OF_DATA]],
+  table: ["DataResource", OF_DATA],
+  allRoles: ["RoleResource", ["CREATE", "ALTER", "DROP", "AUTHORIZE", "DESCRIBE"]],
+  role: ["RoleResource", ["ALTER", "DROP", "AUTHORIZE"]],
+  allFunctions: ["FunctionResource", ["CREATE", "ALTER", "DROP", "AUTHORIZE", "EXECUTE"]],
+  function: ["FunctionResource", ["ALTER", "DROP", "AUTHORIZE", "EXECUTE"]],
+  allMbeans: ["JMXResource", OF_JMX],
+  mbean: ["JMXResource", OF_JMX],
+}
+
+/** Of several permissions one is enough. */
+function checkApplicable(permissions: readonly Permission[] | null, resource: Resource): void {
+  const [type, applicable] = APPLICABLE[resource.kind]
+  if (permissions !== null && !permissions.some((permission) => applicable.includes(permission))) {
+    throw new SyntaxError(`Resource type ${type} does not support any of the requested permissions`)
+  }
 }
 
 function startsPermissions(stream: TokenStream): boolean {
@@ -185,7 +214,6 @@ function parseAllResource(stream: TokenStream): Resource {
 /** Behind LIST. */
 export function parseList(stream: TokenStream): ListPermissionsStatement | ListRolesStatement | ListUsersStatement {
   if (stream.takeWord("users")) return { kind: "listUsers" }
-  if (stream.takeWord("superusers")) return { kind: "listSuperusers" }
   if (stream.takeWord("roles")) {
     const grantee = stream.takeWord("of") ? parseRoleName(stream) : null
     return { kind: "listRoles", grantee, recursive: !stream.takeWord("norecursive") }

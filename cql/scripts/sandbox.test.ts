@@ -50,7 +50,7 @@ const entries: fc.Arbitrary<[CqlValue, CqlValue][]> = fc.uniqueArray<[CqlValue, 
 const VALUES: readonly [string, Values][] = [
   ...natives,
   ...natives.map(([name, value]): [string, Values] => [`list<${name}>`, several(value)]),
-  ["set<bigint>", fc.uniqueArray<CqlValue>(of("bigint"), { maxLength: 4 })],
+  ["set<bigint>", fc.uniqueArray(of("bigint"), { maxLength: 4 })],
   ["map<text, double>", entries.map((pairs) => new Map(pairs))],
   ["map<decimal, frozen<list<blob>>>", several(of("blob")).map((blobs) => new Map<CqlValue, CqlValue>([[{ unscaled: 15n, scale: 1 }, blobs]]))],
   ["tuple<int, text, blob>", fc.tuple<(CqlValue | null)[]>(of("int"), perhaps(of("text")), perhaps(of("blob")))],
