@@ -34,7 +34,7 @@ const flatViews = new WeakMap<TableSchema, readonly FlatView[] | null>()
 export function flatViewsOf(base: TableSchema): readonly FlatView[] | null {
   let views = flatViews.get(base)
   if (views === undefined) {
-    const made = base.views.map((view) => flatViewOf(base, view))
+    const made = base.views.map((view) => makeFlatView(base, view))
     views = made.includes(null) ? null : (made as FlatView[])
     flatViews.set(base, views)
   }
@@ -43,6 +43,12 @@ export function flatViewsOf(base: TableSchema): readonly FlatView[] | null {
 
 /** Null when the view is not usual. */
 export function flatViewOf(base: TableSchema, view: TableSchema): FlatView | null {
+  const usual = flatViewsOf(base)
+  if (usual !== null) for (const each of usual) if (each.view === view) return each
+  return makeFlatView(base, view)
+}
+
+function makeFlatView(base: TableSchema, view: TableSchema): FlatView | null {
   const shape = viewShape(view)
   if (shape.filters.length > 0 || shape.newKeys.length > 1) return null
   const parts = shape.keyColumns.map((id) => {
@@ -155,13 +161,19 @@ export class FlatEntryWriter {
   readonly #entry = new FlatRow()
   /** A partition key of several columns. */
   #scratch = Buffer.allocUnsafe(256)
-  /** The view's partition key of the last `place`: keyBytes[keyStart, keyEnd). */
+  /** The view's partition key of the last `locate`: keyBytes[keyStart, keyEnd). */
   #keyBytes: Buffer = this.#scratch
   #keyStart = 0
   #keyEnd = 0
 
-  /** Takes the view key (row, cell) and sets murmur3.ts's tokenHigh and tokenLow to its token. */
+  /** As `locate`, and sets murmur3.ts's tokenHigh and tokenLow to the key's token. */
   place(view: FlatView, parts: KeyParts, row: FlatRow, cell: number): void {
+    this.locate(view, parts, row, cell)
+    murmur3Token(this.#keyBytes, this.#keyStart, this.#keyEnd - this.#keyStart)
+  }
+
+  /** Takes the view key (row, cell) for the next `write`. */
+  locate(view: FlatView, parts: KeyParts, row: FlatRow, cell: number): void {
     if (view.partitionParts === 1) {
       const part = view.parts[0] as number
       this.#keyBytes = part < 0 ? (row.sources[cell] as Buffer) : parts.bytes(part)
@@ -170,7 +182,6 @@ export class FlatEntryWriter {
     } else {
       this.#joinKey(view, parts, row, cell)
     }
-    murmur3Token(this.#keyBytes, this.#keyStart, this.#keyEnd - this.#keyStart)
   }
 
   #joinKey(view: FlatView, parts: KeyParts, row: FlatRow, cell: number): void {
@@ -191,7 +202,7 @@ export class FlatEntryWriter {
     this.#keyEnd = at
   }
 
-  /** Writes the mutation of the entry that `merged` makes at the key (row, cell), which was given to `place` last. */
+  /** Writes the mutation of the entry that `merged` makes at the key (row, cell), which was given to `place` or `locate` last. */
   write(writer: MutationWriter, view: FlatView, parts: KeyParts, row: FlatRow, cell: number, merged: FlatRow, tokenHigh: number, tokenLow: number): void {
     writer.beginWithToken(this.#keyBytes, this.#keyStart, this.#keyEnd, tokenHigh, tokenLow)
     writer.beginUpdate(view.view.id)

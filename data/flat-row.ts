@@ -58,6 +58,18 @@ export class FlatRow {
     this.count = 0
   }
 
+  /** Becomes a row with one plain cell: a value that is looked at as a cell. */
+  setOnly(column: number, source: Buffer, start: number, end: number): void {
+    this.clear(source, 0, 0)
+    this.columns[0] = column
+    this.kinds[0] = CELL_KIND.plain
+    this.highs[0] = this.lows[0] = this.ttls[0] = this.expiries[0] = 0
+    this.starts[0] = start
+    this.ends[0] = end
+    this.sources[0] = source
+    this.count = 1
+  }
+
   /** Takes the item at `bytes[at, …)`. False, and nothing to be used, when it is no row of this kind. Throws CorruptionError. */
   read(bytes: Buffer, at: number): boolean {
     const flags = bytes[at + 4] as number

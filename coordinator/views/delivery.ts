@@ -1,60 +1,51 @@
 // View messages between base replicas and view replicas. Big-endian, in the envelope of coordinator/messages.ts.
 //
-// VERB.view:
+// VERB.view: a batch of the outbox
 //   offset  field
-//   0       u8   version        1
+//   0       u8   version        2
 //   1       u8   reserved       0
 //   2       u16  entries
 //   4       u32  incarnation    of the sender: a start of the node is not answered what an earlier one asked
 //   8       u32  epoch          of the sender's metadata when the first entry was built: what no entry is older than
 //   12      i64  builtAt        of the first entry, microseconds on the sender's clock
-//   then, × entries:
-//           u32  version        the sender's name for the obligation's state; acknowledged as it is
-//           u32  view           table id
-//           u32  size
-//           mutation            mutation.ts: one row of the view
+//   20      u32  batch          the sender's number for it; answered as it is
+//   24      mutations           mutation.ts, × entries: one row of a view each
 //
-// VERB.viewAck:
-//   0       u8   version        1
+// VERB.viewAck: the answer to one batch
+//   0       u8   version        2
 //   1       u8   reserved       0
-//   2       u16  entries
+//   2       u16  refused        how many
 //   4       u32  incarnation    of the message that is answered
-//   then, × entries: u32 version, u8 accepted (1 durable here, 0 refused: build it again)
+//   8       u32  batch
+//   12      u16  index          × refused: entries to be built again; all others are durable here
 //
-// A message leaves when everything that its entries were built from is durable here: a view must not hear of a write that
-// a loss of power takes back. One log sync serves all messages of a turn.
+// A batch leaves when everything that its entries were built from is durable: a view must not hear of a write that
+// a loss of power takes back. That is the outbox's business.
 //
 // A receiver refuses what is older than VIEW_MESSAGE_MAX_AGE_MS (F1), what was built before it learnt of the last truncation, and what
-// was sent under an older ownership of the range (views.md, section 8). A view it knows was dropped is acknowledged.
-// Versions: 1 this one. What is bad about it: an entry names its view twice, outside and inside its mutation.
-import { ByteReader, ByteWriter, CorruptionError } from "../../data/bytes.ts"
-import type { LocalStore, LogPosition, RowView } from "../../data/local-store.ts"
-import { MutationWriter, mutationTokenHigh, mutationTokenLow } from "../../data/mutation.ts"
-import type { TableSchema } from "../../data/schema.ts"
+// was sent under an older ownership of the range (views.md, section 8). A view it knows was dropped is acknowledged. What its
+// store cannot take is refused, too.
+// Versions: 1 answered entries one by one (never released); 2 this one. What is bad about it: one slow entry holds up the answer
+// for the batch.
+import { ByteReader, CorruptionError, readUint32 } from "../../data/bytes.ts"
+import type { LocalStore, LogPosition } from "../../data/local-store.ts"
+import { mutationTokenHigh, mutationTokenLow } from "../../data/mutation.ts"
 import { highOf, lowOf, toNumber } from "../../data/timestamp.ts"
 import { VIEW_MESSAGE_MAX_AGE_MS } from "../../data/view-message-age.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { LANE } from "../../runtime/network.ts"
 import { AssertionError, Buffer, type Maybe, isPromise } from "../../runtime/pure.ts"
-import type { ClusterMetadata } from "../cluster-metadata.ts"
+import type { ClusterMetadata, Snapshot } from "../cluster-metadata.ts"
 import { type Message, type MessageRouter, VERB } from "../messages.ts"
-import { writeEntry } from "./entry-mutation.ts"
 import type { Delivery } from "./outbox.ts"
+import type { OutboxBatch } from "./outbox-batch.ts"
 
-const VERSION = 1
-const MAX_MESSAGE_BYTES = 256 * 1024
-const MAX_MESSAGE_ENTRIES = 2000
+const VERSION = 2
 const METADATA_WAIT_MS = 5000
-
-/** Entries gathered for one target in this turn. */
-interface Outgoing {
-  readonly bytes: ByteWriter
-  entries: number
-  epoch: number
-  builtAtMicros: number
-}
-
-const MAX_IDLE = 16
+/** Where a mutation's first update stands behind its key, and the key's size: mutation.ts. */
+const KEY_SIZE_AT = 16
+const KEY_AT = 18
+const NOTHING_REFUSED: readonly number[] = []
 
 export interface ViewMessengerOptions {
   /** Of this start of the node. */
@@ -63,111 +54,37 @@ export interface ViewMessengerOptions {
   readonly store: () => LocalStore
   readonly metadata: ClusterMetadata
   readonly clock: Clock
-  readonly acknowledged: (target: number, version: number) => void
-  readonly refused: (target: number, version: number) => void
+  /** As Outbox.answered. */
+  readonly answered: (target: number, batch: number, refused: readonly number[]) => void
   readonly log: (line: string) => void
 }
 
 export class ViewMessenger implements Delivery {
   readonly #options: ViewMessengerOptions
-  readonly #writer = new MutationWriter(4096)
-  readonly #outgoing = new Map<number, Outgoing>()
-  /** Sent, to be used again. */
-  readonly #idle: Outgoing[] = []
-  #flushing = false
-  #here: number[] = []
-  #herePosition: LogPosition | null = null
 
   constructor(options: ViewMessengerOptions) {
     this.#options = options
     options.router.handle(VERB.view, (message) => this.#receive(message))
-    options.router.handle(VERB.viewAck, (message) => this.#receiveAck(message))
+    options.router.handle(VERB.viewAck, (message) => this.#receiveAnswer(message))
   }
 
-  send(target: number, version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void {
-    const outgoing = this.#outgoing.get(target) ?? this.#begin(target)
-    this.#writer.reset()
-    const mutation = writeEntry(this.#writer, base, view, row, viewKey)
-    outgoing.bytes.uint32(version)
-    outgoing.bytes.uint32(view.id)
-    outgoing.bytes.uint32(mutation.length)
-    outgoing.bytes.bytes(mutation)
-    outgoing.entries++
-    if (outgoing.bytes.length > MAX_MESSAGE_BYTES || outgoing.entries === MAX_MESSAGE_ENTRIES) this.#flush(target, outgoing)
-  }
-
-  #begin(target: number): Outgoing {
-    const { metadata, clock } = this.#options
-    const outgoing = this.#idle.pop() ?? { bytes: new ByteWriter(4096), entries: 0, epoch: 0, builtAtMicros: 0 }
-    outgoing.epoch = metadata.current().epoch
-    outgoing.builtAtMicros = clock.nowMicros()
-    this.#outgoing.set(target, outgoing)
-    if (!this.#flushing) {
-      this.#flushing = true
-      clock.atTurnEnd(() => {
-        this.#flushing = false
-        for (const [to, gathered] of this.#outgoing) this.#flush(to, gathered)
-      })
-    }
-    return outgoing
-  }
-
-  applyHere(version: number, base: TableSchema, view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void {
-    this.#writer.reset()
-    let applied: Maybe<LogPosition>
-    try {
-      applied = this.#options.store().apply(writeEntry(this.#writer, base, view, row, viewKey), "view", null)
-    } catch (error) {
-      this.#failed(error)
+  /** What the network does not take is not answered, and sent again. */
+  transmit(batch: OutboxBatch, bytes: Buffer): void {
+    const { router, incarnation, answered } = this.#options
+    if (batch.target === router.self) {
+      this.#applyAll(bytes, 0, batch.entries, () => true, (refused) => answered(router.self, batch.number, refused))
       return
     }
-    if (isPromise(applied)) applied.then((position) => this.#appliedHere(version, position), (error: unknown) => this.#failed(error))
-    else this.#appliedHere(version, applied)
-  }
-
-  /** The store could not take an entry (its log has failed): it is not acknowledged, so that it is asked again. A bug is not hidden. */
-  #failed(error: unknown): void {
-    if (error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError) throw error
-    this.#options.log(`View entry not applied: ${String(error)}`)
-  }
-
-  /** What is applied in one turn waits for one sync. */
-  #appliedHere(version: number, position: LogPosition): void {
-    if (this.#here.length === 0) {
-      this.#options.clock.atTurnEnd(() => {
-        const versions = this.#here
-        this.#here = []
-        this.#options.store().onDurable(this.#herePosition as LogPosition, () => {
-          for (const done of versions) this.#options.acknowledged(this.#options.router.self, done)
-        })
-      })
-    }
-    this.#here.push(version)
-    this.#herePosition = position
-  }
-
-  #flush(target: number, outgoing: Outgoing): void {
-    this.#outgoing.delete(target)
-    const store = this.#options.store()
-    store.onDurable(store.lastPosition(), () => this.#transmit(target, outgoing))
-  }
-
-  /** What the network does not take is not acknowledged, and sent again. */
-  #transmit(target: number, outgoing: Outgoing): void {
-    const { router, incarnation } = this.#options
-    const { bytes, entries, epoch, builtAtMicros } = outgoing
     const out = router.begin(VERB.view, 0, 0)
     out.uint8(VERSION)
     out.uint8(0)
-    out.uint16(entries)
+    out.uint16(batch.entries)
     out.uint32(incarnation)
-    out.uint32(epoch)
-    out.timestamp(highOf(builtAtMicros), lowOf(builtAtMicros))
-    out.bytes(bytes.view())
-    router.send(target, LANE.data)
-    bytes.reset()
-    outgoing.entries = 0
-    if (this.#idle.length < MAX_IDLE) this.#idle.push(outgoing)
+    out.uint32(batch.epoch)
+    out.timestamp(highOf(batch.builtAtMicros), lowOf(batch.builtAtMicros))
+    out.uint32(batch.number)
+    out.copy(bytes, 0, bytes.length)
+    router.send(batch.target, LANE.data)
   }
 
   #receive(message: Message): void {
@@ -175,16 +92,16 @@ export class ViewMessenger implements Delivery {
     const { from } = message
     const known = metadata.waitFor(message.epoch, clock.monotonicMs() + METADATA_WAIT_MS)
     if (known === undefined) {
-      this.#apply(from, message.bytes, message.at)
+      this.#take(from, message.bytes, message.at)
       return
     }
     const copy = Buffer.from(message.bytes.subarray(message.at))
     // Without the metadata nothing can be said: no answer, and the sender asks again.
-    ;(known as Promise<void>).then(() => this.#apply(from, copy, 0), () => undefined)
+    ;(known as Promise<void>).then(() => this.#take(from, copy, 0), () => undefined)
   }
 
-  #apply(from: number, bytes: Buffer, at: number): void {
-    const { clock, metadata, store } = this.#options
+  #take(from: number, bytes: Buffer, at: number): void {
+    const { clock, metadata } = this.#options
     const reader = new ByteReader(bytes, at)
     if (reader.uint8("view message version") !== VERSION) throw new CorruptionError(`expected view message version ${VERSION}`, at)
     reader.uint8("reserved")
@@ -192,98 +109,127 @@ export class ViewMessenger implements Delivery {
     const incarnation = reader.uint32("incarnation")
     const epoch = reader.uint32("epoch")
     const builtAtMicros = toNumber(reader.int32("builtAt"), reader.uint32("builtAt"))
-    const tooOld = clock.nowMicros() - builtAtMicros > VIEW_MESSAGE_MAX_AGE_MS * 1000
-    const refused: number[] = []
-    const accepted = new Accepted(store(), (versions) => this.#answer(from, incarnation, versions, 1))
-    for (let left = entries; left > 0; left--) {
-      const version = reader.uint32("entry version")
-      const view = reader.uint32("view")
-      const mutation = reader.bytes(reader.uint32("entry size"), "entry")
-      if (tooOld || !this.#current(view, epoch, mutation)) {
-        refused.push(version)
-        continue
-      }
-      if (metadata.current().schema.tableById(view) === null) {
-        accepted.dropped(version)
-        continue
-      }
-      try {
-        accepted.applied(version, store().apply(mutation, "view", null), (error) => this.#failed(error))
-      } catch (error) {
-        this.#failed(error)
-      }
+    const batch = reader.uint32("batch")
+    const isTooOld = clock.nowMicros() - builtAtMicros > VIEW_MESSAGE_MAX_AGE_MS * 1000
+    const snapshot = metadata.current()
+    // Nothing is newer than the epoch that both know.
+    const isCurrent = epoch === snapshot.epoch
+    const accepts = isTooOld ? () => false : isCurrent ? () => true : (mutation: Buffer) => wasBuiltKnowing(mutation, epoch, snapshot)
+    this.#applyAll(bytes, reader.at, entries, accepts, (refused) => this.#answer(from, incarnation, batch, refused))
+  }
+
+  /** Applies `entries` mutations from `at` on, and tells when those that were taken are durable. */
+  #applyAll(bytes: Buffer, at: number, entries: number, accepts: (mutation: Buffer) => boolean, done: (refused: readonly number[]) => void): void {
+    const store = this.#options.store()
+    const { schema } = this.#options.metadata.current()
+    const arrival = new Arrival(store, done)
+    let from = at
+    for (let index = 0; index < entries; index++) {
+      const end = from + 4 <= bytes.length ? from + readUint32(bytes, from) : bytes.length + 1
+      if (end > bytes.length || end < from + KEY_AT + 4) throw new CorruptionError(`expected ${entries} view entries, found ${index}`, from)
+      const mutation = bytes.subarray(from, end)
+      from = end
+      if (!accepts(mutation)) arrival.refused(index)
+      // A view that is dropped has nothing to take; the entry counts as delivered.
+      else if (schema.tableById(viewIdOf(mutation)) !== null) this.#apply(store, mutation, index, arrival)
     }
-    if (refused.length > 0) this.#answer(from, incarnation, refused, 0)
-    accepted.end()
+    arrival.end()
   }
 
-  /** True when the entry was built knowing who owns its range and what was truncated. */
-  #current(viewId: number, epoch: number, mutation: Buffer): boolean {
-    const snapshot = this.#options.metadata.current()
-    const view = snapshot.schema.tableById(viewId)
-    if (view === null) return true
-    if (epoch < view.descriptor.truncationEpoch) return false
-    return epoch >= snapshot.placement(view.keyspace, mutationTokenHigh(mutation), mutationTokenLow(mutation)).since
+  #apply(store: LocalStore, mutation: Buffer, index: number, arrival: Arrival): void {
+    let applied: Maybe<LogPosition>
+    try {
+      applied = store.apply(mutation, "view", null)
+    } catch (error) {
+      this.#failed(error)
+      arrival.refused(index)
+      return
+    }
+    if (!isPromise(applied)) arrival.applied(applied)
+    else {
+      arrival.later(applied, index, (error) => this.#failed(error))
+    }
   }
 
-  #answer(to: number, incarnation: number, versions: readonly number[], accepted: 0 | 1): void {
+  /** The store could not take an entry (its log has failed): it is refused, so that it is asked again. A bug is not hidden. */
+  #failed(error: unknown): void {
+    if (error instanceof AssertionError || error instanceof TypeError || error instanceof RangeError) throw error
+    this.#options.log(`View entry not applied: ${String(error)}`)
+  }
+
+  #answer(to: number, incarnation: number, batch: number, refused: readonly number[]): void {
     const out = this.#options.router.begin(VERB.viewAck, 0, 0)
     out.uint8(VERSION)
     out.uint8(0)
-    out.uint16(versions.length)
+    out.uint16(refused.length)
     out.uint32(incarnation)
-    for (const version of versions) {
-      out.uint32(version)
-      out.uint8(accepted)
-    }
+    out.uint32(batch)
+    for (const index of refused) out.uint16(index)
     this.#options.router.send(to, LANE.data)
   }
 
-  #receiveAck(message: Message): void {
+  #receiveAnswer(message: Message): void {
     const reader = new ByteReader(message.bytes, message.at)
     if (reader.uint8("view ack version") !== VERSION) throw new CorruptionError(`expected view ack version ${VERSION}`, message.at)
     reader.uint8("reserved")
-    const entries = reader.uint16("entries")
-    // To an earlier start of this node: its versions name other things now.
+    const count = reader.uint16("refused")
+    // To an earlier start of this node: its numbers name other batches now.
     if (reader.uint32("incarnation") !== this.#options.incarnation) return
-    for (let left = entries; left > 0; left--) {
-      const version = reader.uint32("entry version")
-      if (reader.uint8("accepted") === 1) this.#options.acknowledged(message.from, version)
-      else this.#options.refused(message.from, version)
-    }
+    const batch = reader.uint32("batch")
+    const refused: number[] = []
+    for (let left = count; left > 0; left--) refused.push(reader.uint16("index"))
+    this.#options.answered(message.from, batch, refused)
   }
 }
 
-/** The entries of one message that this node takes: acknowledged together when the last of them is durable. */
-class Accepted {
+/** REQUIRES: the mutation has one update. */
+function viewIdOf(mutation: Buffer): number {
+  return mutation.readUInt32BE(KEY_AT + mutation.readUInt16BE(KEY_SIZE_AT))
+}
+
+/** True when the entry was built knowing who owns its range and what was truncated. */
+function wasBuiltKnowing(mutation: Buffer, epoch: number, snapshot: Snapshot): boolean {
+  const view = snapshot.schema.tableById(viewIdOf(mutation))
+  if (view === null) return true
+  if (epoch < view.descriptor.truncationEpoch) return false
+  return epoch >= snapshot.placement(view.keyspace, mutationTokenHigh(mutation), mutationTokenLow(mutation)).since
+}
+
+/** The entries of one batch: answered together when the last of those taken is durable. */
+class Arrival {
   readonly #store: LocalStore
-  readonly #answer: (versions: readonly number[]) => void
-  readonly #versions: number[] = []
+  readonly #done: (refused: readonly number[]) => void
+  #refused: number[] | null = null
   #last: LogPosition | null = null
   #waiting = 0
   #isEnded = false
 
-  constructor(store: LocalStore, answer: (versions: readonly number[]) => void) {
+  constructor(store: LocalStore, done: (refused: readonly number[]) => void) {
     this.#store = store
-    this.#answer = answer
+    this.#done = done
   }
 
-  /** Of a view that is gone. */
-  dropped(version: number): void {
-    this.#versions.push(version)
+  refused(index: number): void {
+    ;(this.#refused ??= []).push(index)
   }
 
-  applied(version: number, applied: Maybe<LogPosition>, failed: (error: unknown) => void): void {
-    if (!isPromise(applied)) {
-      this.#take(version, applied)
-      return
-    }
+  applied(position: LogPosition): void {
+    const last = this.#last
+    if (last === null || position.segment > last.segment || (position.segment === last.segment && position.offset > last.offset)) this.#last = position
+  }
+
+  later(applied: Promise<LogPosition>, index: number, failed: (error: unknown) => void): void {
     this.#waiting++
     const settled = (): void => {
       this.#waiting--
       this.#finish()
     }
-    applied.then((position) => this.#take(version, position), failed).then(settled)
+    applied
+      .then((position) => this.applied(position), (error: unknown) => {
+        failed(error)
+        this.refused(index)
+      })
+      .then(settled)
   }
 
   end(): void {
@@ -291,15 +237,10 @@ class Accepted {
     this.#finish()
   }
 
-  #take(version: number, position: LogPosition): void {
-    this.#versions.push(version)
-    const last = this.#last
-    if (last === null || position.segment > last.segment || (position.segment === last.segment && position.offset > last.offset)) this.#last = position
-  }
-
   #finish(): void {
-    if (!this.#isEnded || this.#waiting > 0 || this.#versions.length === 0) return
-    if (this.#last === null) this.#answer(this.#versions)
-    else this.#store.onDurable(this.#last, () => this.#answer(this.#versions))
+    if (!this.#isEnded || this.#waiting > 0) return
+    const refused = this.#refused ?? NOTHING_REFUSED
+    if (this.#last === null) this.#done(refused)
+    else this.#store.onDurable(this.#last, () => this.#done(refused))
   }
 }

@@ -13,7 +13,7 @@ import { keysToNotify } from "../../data/view-entry.ts"
 import type { Buffer } from "../../runtime/pure.ts"
 import type { Snapshot } from "../cluster-metadata.ts"
 import { viewPartitionKey, writeEntry } from "./entry-mutation.ts"
-import { encodeFlatObligation, encodeObligation } from "./obligation.ts"
+import { FlatObligations, encodeObligation } from "./obligation.ts"
 
 /** Gives every obligation of this process a number of its own, below 2^32. */
 export class ObligationCounter {
@@ -68,7 +68,7 @@ class PlainDerivation {
     this.#bytes.reset()
     const { incarnation } = this.#counter
     encodeObligation(
-      { selfWritten, view: view.id, base: base.id, incarnation, counter: this.#counter.next(), key: merged.key, clustering: merged.row.clustering, viewKey },
+      { selfWritten, view: view.id, base: base.id, incarnation, counter: this.#counter.next(), token, key: merged.key, clustering: merged.row.clustering, viewKey },
       this.#bytes,
     )
     out.obligation(this.#bytes.take())
@@ -83,11 +83,13 @@ class FlatDerivation implements FlatDerive {
   readonly #parts = new KeyParts()
   readonly #keys = new KeysToNotify()
   readonly #entries = new FlatEntryWriter()
+  readonly #obligations: FlatObligations
 
   constructor(self: number, current: () => Snapshot, counter: ObligationCounter) {
     this.#self = self
     this.#current = current
     this.#counter = counter
+    this.#obligations = new FlatObligations(counter.incarnation)
   }
 
   takes(base: TableSchema): boolean {
@@ -100,6 +102,7 @@ class FlatDerivation implements FlatDerive {
     const keys = this.#keys
     const snapshot = this.#current()
     parts.set(base, key, keyStart, keyEnd, merged)
+    this.#obligations.begin(base.id, key, keyStart, keyEnd, merged, parts)
     for (let index = 0; index < views.length; index++) {
       const view = views[index] as FlatView
       keys.find(view, parts, existing, incoming, merged)
@@ -116,8 +119,7 @@ class FlatDerivation implements FlatDerive {
           out.endEntry()
         }
         if (targets.length === (selfWritten ? 1 : 0)) continue
-        const { incarnation } = this.#counter
-        encodeFlatObligation(out.beginObligation(), selfWritten, view, base.id, incarnation, this.#counter.next(), key, keyStart, keyEnd, merged, parts, row, cell)
+        this.#obligations.write(out.beginObligation(), selfWritten, view, this.#counter.next(), high, low, row, cell)
         out.endObligation()
       }
     }

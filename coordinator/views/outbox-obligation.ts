@@ -1,6 +1,6 @@
 // An obligation as the outbox keeps it.
 import type { SegmentHold } from "../../data/local-store.ts"
-import type { Token } from "../../data/topology.ts"
+import type { Buffer } from "../../runtime/pure.ts"
 
 /** One log segment's hold, shared by the obligations in it. */
 export interface SharedHold {
@@ -10,26 +10,21 @@ export interface SharedHold {
 }
 
 export interface Obligation {
-  /** See obligationName. */
+  /** See nameOf in obligation.ts. */
   readonly name: string
-  readonly base: number
-  readonly view: number
-  readonly key: Buffer
-  readonly clustering: Buffer
-  readonly viewKey: readonly Buffer[]
-  /** Unique within this start of the node: what acknowledgements name. */
+  /** Its newest record, as obligation.ts lays it out. */
+  bytes: Buffer
+  /** Different for each record; 0 when it is discharged. An acknowledgement counts for the version that was sent. */
   version: number
-  /** Of the view's partition. */
-  token: Token | null
-  /** Who owned the view key when `targets` was made or last corrected. */
+  /** Who owned the view key when `missing` was made or last corrected. */
   owners: readonly number[]
   /** Owners that have not acknowledged `version`; null: not resolved yet. */
-  targets: Set<number> | null
-  /** This node's own entry was in the log record. */
-  selfWritten: boolean
-  /** Records of it that are not durable yet: nothing is sent while there are any. */
-  arriving: number
-  /** Of the segment of its newest durable record. */
+  missing: number[] | null
+  /** Waits to be resolved. */
+  isReady: boolean
+  /** In how many queues it waits. */
+  waits: number
+  /** Of the segment of its newest durable record, or of its first. */
   hold: SharedHold | null
   onDone: (() => void) | null
 }

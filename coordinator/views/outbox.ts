@@ -15,15 +15,16 @@
 // was made for. INVARIANT: some log segment that is held has a record of every obligation here that has a record, and a durable
 // one if one of its records is durable. Order of sending is irrelevant. What it does not do: bound its memory.
 import type { LocalStore, LogPosition } from "../../data/local-store.ts"
-import type { TableSchema } from "../../data/schema.ts"
+import type { TableId, TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
+import type { Token } from "../../data/topology.ts"
 import type { Clock, Timer } from "../../runtime/clock.ts"
 import { Buffer, assert, isPromise } from "../../runtime/pure.ts"
 import { ByteWriter } from "../../data/bytes.ts"
 import type { Liveness, Snapshot } from "../cluster-metadata.ts"
 import { EntryBuilder } from "./entry-builder.ts"
 import { viewPartitionKey } from "./entry-mutation.ts"
-import { type ObligationFields, baseOf, checkObligation, encodeObligation, isSelfWritten, nameOf, tokenHighOf, tokenLowOf, viewOf } from "./obligation.ts"
+import { type ObligationFields, baseOf, checkObligation, encodeObligation, isSelfWritten, keyEndOf, keyStart, nameOf, tokenHighOf, tokenLowOf, viewOf } from "./obligation.ts"
 import { BatchWriters, OutboxBatch } from "./outbox-batch.ts"
 import { LogHolds } from "./log-holds.ts"
 import type { Obligation } from "./outbox-obligation.ts"
@@ -36,7 +37,7 @@ export interface Delivery {
 }
 
 const RESEND_AFTER_MS = 2000
-/** An answer that comes later than this does not count: receivers refuse what is so old (MAX_AGE_MS of delivery.ts). */
+/** An answer that comes later than this does not count: receivers refuse what is so old (VIEW_MESSAGE_MAX_AGE_MS). */
 const FORGET_AFTER_MS = 90_000
 const SWEEP_INTERVAL_MS = 250
 /** Entries on the way to one owner: more wait here. */
@@ -83,6 +84,13 @@ export class Outbox {
   /** Obligations not discharged. */
   get size(): number {
     return this.#byName.size
+  }
+
+  /** Tokens of the base table's partitions with rows about which something is owed (F2). */
+  owedOf(base: TableId): Token[] {
+    const tokens: Token[] = []
+    for (const { bytes } of this.#byName.values()) if (baseOf(bytes) === base) tokens.push(tokenOf(bytes.subarray(keyStart, keyEndOf(bytes))))
+    return tokens
   }
 
   start(): void {
@@ -204,7 +212,6 @@ export class Outbox {
 
   /** Builds what is ready and what waits for an owner with room, up to a turn's measure; comes back for the rest, then seals. */
   #pump(): void {
-    if (this.#waitsForDisk) return
     this.#builder.newRound()
     let left = MAX_PER_TURN
     const ready = this.#ready
@@ -221,7 +228,7 @@ export class Outbox {
         left--
       }
     }
-    if (left <= 0 && !this.#isBatchFull()) this.#pumpSoon()
+    if (left <= 0 && this.#sealed.length === 0) this.#pumpSoon()
     else this.#seal()
   }
 
@@ -315,10 +322,6 @@ export class Outbox {
     queue.gathering = null
     queue.sealed(batch, this.#options.clock.monotonicMs())
     this.#sealed.push(batch)
-  }
-
-  #isBatchFull(): boolean {
-    return this.#sealed.length > 0
   }
 
   /** Sends what is built once all that it was built from is durable. */

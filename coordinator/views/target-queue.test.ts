@@ -1,49 +1,66 @@
 import { expect, test } from "vitest"
+import { ByteWriter } from "../../data/bytes.ts"
+import { OutboxBatch } from "./outbox-batch.ts"
 import type { Obligation } from "./outbox-obligation.ts"
 import { TargetQueue } from "./target-queue.ts"
 
-const obligation = (version: number): Obligation => ({ version }) as Obligation
+const obligation = (version: number): Obligation => ({ version, waits: 0 }) as Obligation
+
+/** A batch of so many entries, sealed. */
+function seal(queue: TargetQueue, entries: number, nowMs: number): OutboxBatch {
+  const batch = new OutboxBatch(queue.target, queue.nextNumber(), 0, 1, new ByteWriter(8))
+  for (let version = 1; version <= entries; version++) {
+    batch.obligations.push(obligation(version))
+    batch.versions.push(version)
+    queue.added()
+  }
+  queue.sealed(batch, nowMs)
+  return batch
+}
 
 test("gives out what waits in the order in which it came, each once", () => {
   const queue = new TargetQueue(2, 10)
   const [one, two, three] = [obligation(1), obligation(2), obligation(3)]
   for (const each of [one, two, one, three]) queue.wait(each)
+  expect([one.waits, two.waits]).toEqual([1, 1])
   queue.forget(two)
   expect([queue.isWaiting, queue.take(), queue.take(), queue.take(), queue.isWaiting]).toEqual([true, one, three, null, false])
+  expect([one.waits, two.waits, three.waits]).toEqual([0, 0, 0])
 })
 
-test("has room for a window of what is under way", () => {
-  const queue = new TargetQueue(2, 2)
-  queue.sent(1, 0)
-  expect([queue.hasRoom, queue.isInFlight(1), queue.isInFlight(2)]).toEqual([true, true, false])
-  queue.sent(2, 0)
-  expect(queue.hasRoom).toBe(false)
-  queue.landed(1)
-  queue.landed(7)
-  expect([queue.hasRoom, queue.isInFlight(1)]).toEqual([true, false])
-})
-
-test("gives up what was sent before a time, the oldest first, and lets its room go", () => {
+test("has room for a window of entries that are under way", () => {
   const queue = new TargetQueue(2, 3)
-  queue.sent(1, 100)
-  queue.sent(2, 200)
-  queue.sent(3, 300)
-  queue.landed(1)
-  queue.sent(1, 400)
-  expect(queue.expire(200)).toEqual([])
-  expect(queue.expire(301)).toEqual([2, 3])
-  expect([queue.hasRoom, queue.isInFlight(1), queue.expire(1000)]).toEqual([true, true, [1]])
+  const first = seal(queue, 2, 0)
+  expect([queue.hasRoom, queue.inFlight]).toEqual([true, 2])
+  const second = seal(queue, 1, 0)
+  expect(queue.hasRoom).toBe(false)
+  expect([queue.answered(first.number), queue.answered(first.number), queue.answered(77)]).toEqual([first, null, null])
+  expect([queue.hasRoom, queue.inFlight]).toEqual([true, 1])
+  expect(queue.answered(second.number)).toBe(second)
+  expect(queue.inFlight).toBe(0)
+})
+
+test("gives up batches sealed before a time, once; a late answer finds them all the same, a very late one does not", () => {
+  const queue = new TargetQueue(2, 10)
+  const [one, two, three] = [seal(queue, 1, 100), seal(queue, 2, 200), seal(queue, 3, 300)]
+  expect(queue.expire(100, 0)).toEqual([])
+  expect(queue.expire(201, 0)).toEqual([one, two])
+  expect([queue.expire(201, 0), queue.inFlight]).toEqual([[], 3])
+  expect([queue.answered(one.number), queue.inFlight]).toEqual([one, 3])
+  expect(queue.expire(1000, 250)).toEqual([three])
+  expect([queue.answered(two.number), queue.answered(three.number), queue.inFlight]).toEqual([null, three, 0])
 })
 
 test("what was refused waits from the next time on", () => {
   const queue = new TargetQueue(2, 3)
   const [one, two] = [obligation(1), obligation(2)]
   queue.waitLonger(one)
+  queue.waitLonger(one)
   queue.waitLonger(two)
   expect(queue.take()).toBeNull()
   queue.forget(two)
   queue.readmit()
-  expect([queue.take(), queue.take()]).toEqual([one, null])
+  expect([queue.take(), queue.take(), one.waits, two.waits]).toEqual([one, null, 0, 0])
   queue.readmit()
   expect(queue.take()).toBeNull()
 })

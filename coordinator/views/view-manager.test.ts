@@ -14,7 +14,7 @@ import { ViewManager } from "./view-manager.ts"
 function obligation(a: string): Buffer {
   const out = new ByteWriter()
   const viewKey = [Buffer.from(a), Buffer.from("p"), Buffer.from("q")]
-  encodeObligation({ selfWritten: true, view: VIEW_ID, base: 1000, incarnation: 1, counter: 1, key: Buffer.from("p"), clustering: encodeClustering([Buffer.from("q")]), viewKey }, out)
+  encodeObligation({ selfWritten: true, view: VIEW_ID, base: 1000, incarnation: 1, counter: 1, token: { high: 0, low: 5 }, key: Buffer.from("p"), clustering: encodeClustering([Buffer.from("q")]), viewKey }, out)
   return out.take()
 }
 

@@ -45,8 +45,7 @@ export class ViewManager {
     this.derive = createDerive(self, current, new ObligationCounter(options.incarnation))
     const messenger = new ViewMessenger({
       incarnation: options.incarnation, router, store, metadata, clock, log,
-      acknowledged: (target, version) => this.#outbox.acknowledged(target, version),
-      refused: (target, version) => this.#outbox.refused(target, version),
+      answered: (target, batch, refused) => this.#outbox.answered(target, batch, refused),
     })
     this.#outbox = new Outbox({ self, store, current, liveness, clock, delivery: messenger })
     const agreement = new BuildAgreement({ router, store, metadata, liveness, clock })
