@@ -8,7 +8,7 @@
 //
 // Not for counters, whose updates add up instead of replacing each other.
 import type { Buffer } from "../runtime/pure.ts"
-import { ByteReader } from "./bytes.ts"
+import { ByteReader, readInt32, readUint32 } from "./bytes.ts"
 import { MutationWriter, mutationKey, visitMutation } from "./mutation.ts"
 import { coveringDeletion, disjointRangeTombstones, strongerDeletion } from "./range-tombstones.ts"
 import { mergeRows } from "./reconcile.ts"
@@ -16,6 +16,12 @@ import type { Deletion, RangeTombstone, Row } from "./row.ts"
 import { FLAG, clusteringEnd, clusteringStart, decodeRangeTombstone, decodeRow, itemFlags } from "./row-format.ts"
 import type { Schema, TableId, TableSchema } from "./schema.ts"
 import { mergeEntries } from "./view-entry.ts"
+
+/** Of a mutation's token. */
+const TOKEN_AT = 8
+const TOKENS_COMPARED = 64
+/** Of one batch, while it is looked at. */
+const tokens = new Int32Array(2 * TOKENS_COMPARED)
 
 interface Item {
   readonly bytes: Buffer
@@ -37,6 +43,7 @@ interface TableUpdate {
  * differ. Mutations of tables that the schema does not know stay apart. Throws CorruptionError.
  */
 export function combineMutations(mutations: Buffer, count: number, schema: Pick<Schema, "tableById">): { bytes: Buffer; count: number } {
+  if (tokensDiffer(mutations, count)) return { bytes: mutations, count }
   const groups = groupByKey(mutations, count)
   if (groups.size === count) return { bytes: mutations, count }
   const writer = new MutationWriter(mutations.length)
@@ -56,6 +63,24 @@ export function combineMutations(mutations: Buffer, count: number, schema: Pick<
     written++
   }
   return { bytes: writer.out.view(), count: written }
+}
+
+/**
+ * Whether a batch of usual size has no token twice, and so no key: nearly every batch over several partitions. Comparing each
+ * with each costs a batch of ten 0.1 us, grouping by key 3.
+ */
+function tokensDiffer(mutations: Buffer, count: number): boolean {
+  if (count > TOKENS_COMPARED) return false
+  let at = 0
+  for (let index = 0; index < count; index++) {
+    const high = readInt32(mutations, at + TOKEN_AT)
+    const low = readInt32(mutations, at + TOKEN_AT + 4)
+    for (let other = 0; other < index; other++) if (tokens[2 * other] === high && tokens[2 * other + 1] === low) return false
+    tokens[2 * index] = high
+    tokens[2 * index + 1] = low
+    at += readUint32(mutations, at)
+  }
+  return true
 }
 
 function groupByKey(mutations: Buffer, count: number): Map<string, Buffer[]> {
