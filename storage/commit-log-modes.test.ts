@@ -6,7 +6,7 @@ import { segmentName } from "./commit-log-format.ts"
 import { CommitLogError, CorruptFileError, DiskFullError } from "./errors.ts"
 import type { Store } from "./store.ts"
 import { LOG, Machine, TABLE, chunkStarts, logs, rowCount, values } from "./test-machine.ts"
-import { simplePut } from "./testing.ts"
+import { mutationOf, simplePut, testTable } from "./testing.ts"
 
 function countSyncs(machine: Machine): number[] {
   const atMs: number[] = []
@@ -184,6 +184,28 @@ test("a log that is larger than the memtables may be is replayed through SSTable
   const third = await machine.open({ ...size, memtableSpaceBytes: 200_000 })
   expect(await rowCount(third)).toBe(6000)
   await machine.settle(third.close())
+})
+
+test("many tables share the bound of the memtables: writes wait, none hangs, and the bound holds", async () => {
+  const machine = new Machine()
+  const tables = Array.from({ length: 60 }, (_, index) => testTable({ id: 1000 + index }))
+  // A table with one row holds 16 KiB: all of them are three times the bound.
+  const limit = 300_000
+  const store = await machine.open({ tables, memtableSpaceBytes: limit, commitlogSegmentBytes: 256 << 10 })
+  let largest = 0
+  let waits = 0
+  for (let number = 0; number < 400; number++) {
+    const table = tables[(number * 37) % tables.length]
+    const applied = store.apply(mutationOf({ key: `k${number}`, ...(table === undefined ? {} : { table }), rows: [{ clustering: 1, timestamp: 1, marker: true }] }), "client", null)
+    if (applied instanceof Promise) {
+      waits++
+      await machine.settle(applied)
+    }
+    largest = Math.max(largest, tables.reduce((sum, { id }) => sum + store.stats(id).memtableBytes, 0))
+  }
+  expect(waits).toBeGreaterThan(0)
+  expect(largest).toBeLessThanOrEqual(2 * limit + 20_000)
+  await machine.settle(store.close())
 })
 
 test("ignore: a chunk that the disk does not take goes to a new segment, and nothing is missing", async () => {

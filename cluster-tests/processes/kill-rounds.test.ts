@@ -1,5 +1,5 @@
 // One node under load is killed with -9 again and again; after each start everything that was acknowledged is there.
-// KILL_ROUNDS (3) and SEED (1) by environment; the long tier does hundreds.
+// KILL_ROUNDS (3), SEED (1) and KILL_SYNC (commitlog_sync: periodic) by environment; the long tier does hundreds.
 import { types } from "cassandra-driver"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type TestCluster, startCluster } from "./cluster.ts"
@@ -7,6 +7,7 @@ import { readAll } from "./view-check.ts"
 
 const ROUNDS = Number(process.env["KILL_ROUNDS"] ?? 3)
 const SEED = Number(process.env["SEED"] ?? 1)
+const SYNC = process.env["KILL_SYNC"] ?? "periodic"
 const WRITERS = 32
 let cluster: TestCluster
 
