@@ -131,7 +131,8 @@ export class SegmentFiles {
   #syncNames(): void {
     if (this.#isSyncing || this.#resting.length === 0) return
     this.#isSyncing = true
-    const resting = this.#resting
+    // Not those that come meanwhile.
+    const resting = [...this.#resting]
     this.#disk.syncDirectory(this.#directory, (error) => {
       this.#isSyncing = false
       this.#resting = this.#resting.filter((path) => !resting.includes(path))

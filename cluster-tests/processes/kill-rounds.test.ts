@@ -12,8 +12,9 @@ const WRITERS = 32
 let cluster: TestCluster
 
 beforeAll(async () => {
-  // Small memtables, so that flushes and compactions are hit as well.
-  cluster = await startCluster({ nodes: 1, nodeArguments: ["--memtable-space", "1"] })
+  // Small memtables and log files, so that flushes, compactions and log files that are used again are hit as well.
+  const nodeArguments = ["--memtable-space", "1", "--commitlog-segment-size", "1", "--commitlog-total-space", "16", "--commitlog-sync", SYNC]
+  cluster = await startCluster({ nodes: 1, nodeArguments })
   const client = await cluster.client(1)
   await client.execute("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}")
   await client.execute("CREATE TABLE ks.t (id int PRIMARY KEY, a int, b text)")
