@@ -10,7 +10,12 @@ import { SimulatedClock } from "../../runtime/simulated/simulated-clock.ts"
 import type { ClusterMetadata } from "../cluster-metadata.ts"
 import { ENVELOPE_SIZE, MessageRouter, VERB } from "../messages.ts"
 import { VIEW_MESSAGE_MAX_AGE_MS } from "../../data/view-message-age.ts"
+import { ByteWriter } from "../../data/bytes.ts"
+import { MutationWriter } from "../../data/mutation.ts"
 import { ViewMessenger } from "./delivery.ts"
+import { writeEntry } from "./entry-mutation.ts"
+import { OutboxBatch } from "./outbox-batch.ts"
+import type { Obligation } from "./outbox-obligation.ts"
 import { FakeStore, TestMetadata, VIEW_ID, baseRow, nodeChange, rowView, schemaWith } from "./testing.ts"
 
 /** One node's messenger. What it sends is kept in `wire` until the test delivers it. */
@@ -18,8 +23,8 @@ class Peer {
   readonly store = new FakeStore()
   readonly metadata = new TestMetadata()
   readonly clock: SimulatedClock
-  readonly acknowledged: string[] = []
-  readonly refused: string[] = []
+  /** "target:batch", with the entries that were refused. */
+  readonly answered: string[] = []
   readonly lines: string[] = []
   wire: { readonly to: number; readonly bytes: Buffer }[] = []
   /** Resolved by the test when the node has caught up. */
@@ -44,14 +49,29 @@ class Peer {
     const router = new MessageRouter(network, () => this.metadata.snapshot.epoch)
     this.messenger = new ViewMessenger({
       incarnation, router, store: () => this.store, metadata, clock, log: (line) => this.lines.push(line),
-      acknowledged: (target, version) => this.acknowledged.push(`${target}:${version}`),
-      refused: (target, version) => this.refused.push(`${target}:${version}`),
+      answered: (target, batch, refused) => this.answered.push(`${target}:${batch}${refused.length === 0 ? "" : ` but ${refused.join()}`}`),
     })
     router.start()
   }
-  send(to: number, version: number, row: Row = baseRow("q", 5, { a: "x", b: "1" })): void {
+  /** A batch built now, of one entry for each row. */
+  batch(to: number, number: number, rows: readonly Row[] = [baseRow("q", 5, { a: "x", b: "1" })]): OutboxBatch {
     const { base, view } = this.metadata
-    this.messenger.send(to, version, base, view, rowView("p", row), [Buffer.from("x"), Buffer.from("p"), Buffer.from("q")])
+    const batch = new OutboxBatch(to, number, this.clock.nowMicros(), this.metadata.snapshot.epoch, new ByteWriter())
+    const writer = new MutationWriter()
+    for (const row of rows) {
+      writer.reset()
+      batch.bytes!.bytes(writeEntry(writer, base, view, rowView("p", row), [Buffer.from("x"), Buffer.from("p"), Buffer.from("q")]))
+      batch.obligations.push({} as Obligation)
+    }
+    return batch
+  }
+  transmit(batch: OutboxBatch): void {
+    const bytes = Buffer.from(batch.bytes!.view())
+    this.messenger.transmit(batch, bytes)
+    bytes.fill(0xee)
+  }
+  send(to: number, number: number, rows?: readonly Row[]): void {
+    this.transmit(this.batch(to, number, rows))
   }
   /** As the network does: the bytes are gone afterwards. */
   receive(from: number, bytes: Buffer): void {
@@ -86,11 +106,12 @@ class Setting {
   }
 }
 
+const TWO_ROWS = [baseRow("q", 5, { a: "x", b: "1" }), baseRow("q", 6, { a: "x", b: "2" })]
+
 describe("a message", () => {
-  test("4.2: is acknowledged when the receiver's own record is durable", async () => {
+  test("4.2: is acknowledged when the receiver's own records are durable", async () => {
     const setting = new Setting()
-    setting.one.send(2, 11)
-    setting.one.send(2, 12)
+    setting.one.send(2, 11, TWO_ROWS)
     await setting.pass()
     expect(setting.one.wire).toHaveLength(1)
     setting.deliver()
@@ -98,41 +119,17 @@ describe("a message", () => {
     expect([setting.two.store.applied.length, setting.two.wire.length]).toEqual([2, 0])
     setting.two.store.sync()
     setting.deliver()
-    expect(setting.one.acknowledged).toEqual(["2:11", "2:12"])
-    expect(setting.one.refused).toEqual([])
-  })
-
-  test("leaves only when all that it was built from is durable here", async () => {
-    const setting = new Setting()
-    setting.one.store.append()
-    setting.one.send(2, 11)
-    await setting.pass(100)
-    expect(setting.one.wire).toEqual([])
-    setting.one.store.sync()
-    expect(setting.one.wire).toHaveLength(1)
-  })
-
-  test("goes to each target by itself, and in pieces when it is large", async () => {
-    const setting = new Setting()
-    for (let version = 1; version <= 4500; version++) setting.one.send(2, version)
-    setting.one.send(3, 1)
-    await setting.pass()
-    expect(setting.one.wire.map(({ to, bytes }) => [to, bytes.readUInt16BE(ENVELOPE_SIZE + 2)])).toEqual([[2, 2000], [2, 2000], [2, 500], [3, 1]])
-    const big = new Setting()
-    for (let version = 1; version <= 3; version++) big.one.send(2, version, baseRow("q", 5, { a: "x", b: "b".repeat(200_000) }))
-    await big.pass()
-    expect(big.one.wire.map(({ bytes }) => bytes.readUInt16BE(ENVELOPE_SIZE + 2))).toEqual([2, 1])
+    expect(setting.one.answered).toEqual(["2:11"])
   })
 
   test("says when and knowing what its first entry was built, not when it left", async () => {
     const setting = new Setting()
     const { epoch } = setting.one.metadata.snapshot
     const builtAt = setting.clock.nowMicros()
-    setting.one.store.append()
-    setting.one.send(2, 11)
+    const batch = setting.one.batch(2, 11)
     await setting.pass(50)
     setting.one.metadata.change({ kind: "truncate", table: 1000 })
-    setting.one.store.sync()
+    setting.one.transmit(batch)
     const { bytes } = setting.one.wire[0]!
     expect(bytes.readUInt32BE(ENVELOPE_SIZE + 8)).toBe(epoch)
     expect(Number(bytes.readBigInt64BE(ENVELOPE_SIZE + 12))).toBe(builtAt)
@@ -143,6 +140,10 @@ describe("a message", () => {
     const bytes = Buffer.concat([Buffer.from([VERB.view, 0]), Buffer.alloc(8), Buffer.from([9])])
     expect(() => setting.two.receive(1, bytes)).toThrow(CorruptionError)
     expect(() => setting.two.receive(1, bytes.fill(VERB.viewAck, 0, 1))).toThrow(CorruptionError)
+    setting.one.send(2, 11, TWO_ROWS)
+    const whole = setting.one.wire[0]!.bytes
+    expect(() => setting.two.receive(1, whole.subarray(0, -1))).toThrow(CorruptionError)
+    expect(() => setting.two.receive(1, whole.subarray(0, ENVELOPE_SIZE + 26))).toThrow(CorruptionError)
   })
 })
 
@@ -156,48 +157,50 @@ describe("an answer", () => {
     const [answer] = setting.two.wire
     const restarted = new Peer(1, setting.clock, 8)
     restarted.receive(2, answer!.bytes)
-    expect([restarted.acknowledged, restarted.refused]).toEqual([[], []])
+    expect(restarted.answered).toEqual([])
     setting.one.receive(2, answer!.bytes)
-    expect(setting.one.acknowledged).toEqual(["2:11"])
+    expect(setting.one.answered).toEqual(["2:11"])
   })
 
-  test("does not come for what the store cannot take; the rest of the message is not held up", async () => {
+  test("refuses what the store cannot take; the rest of the batch counts", async () => {
     const setting = new Setting()
-    setting.two.store.failure = new Error("the log has failed")
-    setting.one.send(2, 11)
+    const { store } = setting.two
+    const apply = store.apply.bind(store)
+    let calls = 0
+    store.apply = (mutation) => {
+      if (++calls === 1) throw new Error("the log has failed")
+      return apply(mutation)
+    }
+    setting.one.send(2, 11, TWO_ROWS)
     await setting.exchange()
-    expect([setting.one.acknowledged, setting.one.refused, setting.two.lines]).toEqual([[], [], ["View entry not applied: Error: the log has failed"]])
-    setting.two.store.failure = null
-    setting.one.send(2, 12)
-    await setting.exchange()
-    expect(setting.one.acknowledged).toEqual(["2:12"])
+    expect([setting.one.answered, setting.two.lines]).toEqual([["2:11 but 0"], ["View entry not applied: Error: the log has failed"]])
   })
 
   test("waits for entries that the store takes later, and for the sync after them", async () => {
     const setting = new Setting()
     const { store } = setting.two
-    const room = Promise.withResolvers<void>()
+    const room = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
     const apply = store.apply.bind(store)
     let calls = 0
-    store.apply = (mutation) => (++calls === 1 ? room.promise.then(() => apply(mutation)) : apply(mutation))
-    setting.one.send(2, 11)
-    setting.one.send(2, 12)
+    store.apply = (mutation) => (++calls <= 2 ? room[calls - 1]!.promise.then(() => apply(mutation)) : apply(mutation))
+    setting.one.send(2, 11, [...TWO_ROWS, ...TWO_ROWS])
     await setting.exchange()
-    expect([store.applied.length, setting.one.acknowledged]).toEqual([1, []])
-    room.resolve()
+    expect([store.applied.length, setting.one.answered]).toEqual([2, []])
+    room[0]!.resolve()
+    room[1]!.reject(new Error("no room"))
     await setting.pass()
     setting.deliver()
-    expect([store.applied.length, setting.one.acknowledged]).toEqual([2, []])
+    expect([store.applied.length, setting.one.answered]).toEqual([3, []])
     store.sync()
     setting.deliver()
-    expect(setting.one.acknowledged.toSorted()).toEqual(["2:11", "2:12"])
+    expect(setting.one.answered).toEqual(["2:11 but 1"])
   })
 })
 
 describe("a receiver refuses, without applying", () => {
   async function expectRefused(setting: Setting): Promise<void> {
     await setting.exchange()
-    expect([setting.two.store.applied.length, setting.one.refused, setting.one.acknowledged]).toEqual([0, ["2:11"], []])
+    expect([setting.two.store.applied.length, setting.one.answered]).toEqual([0, ["2:11 but 0"]])
   }
 
   test("F1: what is older than the longest life of a message", async () => {
@@ -213,16 +216,14 @@ describe("a receiver refuses, without applying", () => {
     setting.one.send(2, 11)
     await setting.pass(VIEW_MESSAGE_MAX_AGE_MS - 10)
     await setting.exchange()
-    expect(setting.one.acknowledged).toEqual(["2:11"])
+    expect(setting.one.answered).toEqual(["2:11"])
   })
 
   test("section 8: what was built before the base was truncated, also when it was sent after", async () => {
     const setting = new Setting()
-    setting.one.store.append()
-    setting.one.send(2, 11)
-    await setting.pass()
+    const batch = setting.one.batch(2, 11)
     for (const { metadata } of [setting.one, setting.two]) metadata.change({ kind: "truncate", table: 1000 })
-    setting.one.store.sync()
+    setting.one.transmit(batch)
     await expectRefused(setting)
   })
 
@@ -240,7 +241,7 @@ describe("a receiver refuses, without applying", () => {
     await setting.pass()
     setting.two.metadata.change({ kind: "viewBuild", view: VIEW_ID, node: 2, status: "STARTED" })
     await setting.exchange()
-    expect(setting.one.acknowledged).toEqual(["2:11"])
+    expect(setting.one.answered).toEqual(["2:11"])
   })
 })
 
@@ -250,7 +251,7 @@ test("what is for a view that is dropped is acknowledged and thrown away", async
   await setting.pass()
   setting.two.metadata.change({ kind: "schema", expected: setting.two.metadata.snapshot.schemaEpoch, schema: schemaWith([]) })
   await setting.exchange()
-  expect([setting.two.store.applied, setting.one.acknowledged]).toEqual([[], ["2:11"]])
+  expect([setting.two.store.applied, setting.one.answered]).toEqual([[], ["2:11"]])
 })
 
 test("a receiver that knows less than the sender catches up first", async () => {
@@ -263,7 +264,7 @@ test("a receiver that knows less than the sender catches up first", async () => 
   setting.two.metadata.change({ kind: "viewBuild", view: VIEW_ID, node: 1, status: "SUCCESS" })
   setting.two.waiting!.resolve()
   await setting.exchange()
-  expect([setting.two.store.applied.length, setting.one.acknowledged]).toEqual([1, ["2:11"]])
+  expect([setting.two.store.applied.length, setting.one.answered]).toEqual([1, ["2:11"]])
 })
 
 test("a receiver that cannot catch up says nothing", async () => {
@@ -274,30 +275,32 @@ test("a receiver that cannot catch up says nothing", async () => {
   setting.deliver()
   setting.two.waiting!.reject(new Error("too late"))
   await setting.exchange()
-  expect([setting.two.store.applied, setting.one.acknowledged, setting.one.refused]).toEqual([[], [], []])
+  expect([setting.two.store.applied, setting.one.answered]).toEqual([[], []])
 })
 
-test("an entry applied here is acknowledged by this node when it is durable", async () => {
+test("a batch for this node itself is applied here, and answered when it is durable", async () => {
   const setting = new Setting()
-  const { base, view } = setting.one.metadata
-  const row = rowView("p", baseRow("q", 5, { a: "x" }))
-  setting.one.messenger.applyHere(11, base, view, row, [Buffer.from("x"), Buffer.from("p"), Buffer.from("q")])
+  setting.one.send(1, 11, TWO_ROWS)
   await setting.pass()
-  expect([setting.one.store.applied.length, setting.one.acknowledged]).toEqual([1, []])
+  expect([setting.one.wire, setting.one.store.applied.length, setting.one.answered]).toEqual([[], 2, []])
   setting.one.store.sync()
-  expect(setting.one.acknowledged).toEqual(["1:11"])
+  expect(setting.one.answered).toEqual(["1:11"])
   setting.one.store.failure = new Error("the log has failed")
-  setting.one.messenger.applyHere(12, base, view, row, [Buffer.from("x"), Buffer.from("p"), Buffer.from("q")])
+  setting.one.send(1, 12)
   await setting.pass()
-  setting.one.store.sync()
-  expect([setting.one.acknowledged, setting.one.lines.length]).toEqual([["1:11"], 1])
+  expect([setting.one.answered, setting.one.lines.length]).toEqual([["1:11", "1:12 but 0"], 1])
 })
 
 test("view-message.hex", async () => {
   const setting = new Setting()
-  setting.one.send(2, 11)
+  setting.one.send(2, 11, TWO_ROWS)
   await setting.pass()
   const [message] = setting.one.wire
+  const apply = setting.two.store.apply.bind(setting.two.store)
+  setting.two.store.apply = (mutation) => {
+    if (setting.two.store.applied.length === 1) throw new Error("full")
+    return apply(mutation)
+  }
   setting.deliver()
   setting.two.store.sync()
   const [answer] = setting.two.wire
@@ -318,11 +321,8 @@ function describeMessage(bytes: Buffer): string {
   reader.uint32("incarnation")
   reader.uint32("epoch")
   reader.skip(8, "builtAt")
-  for (let left = entries; left > 0; left--) {
-    reader.uint32("entry version")
-    reader.uint32("view")
-    reader.skip(reader.uint32("entry size"), "mutation")
-  }
+  reader.uint32("batch")
+  for (let left = entries; left > 0; left--) reader.skip(reader.buffer.readUInt32BE(reader.at), "mutation")
   expect(reader.remaining).toBe(0)
   return reader.dump
 }
@@ -333,12 +333,10 @@ function describeAnswer(bytes: Buffer): string {
   reader.skip(ENVELOPE_SIZE, "envelope")
   reader.uint8("version")
   reader.uint8("reserved")
-  const entries = reader.uint16("entries")
+  const refused = reader.uint16("refused")
   reader.uint32("incarnation")
-  for (let left = entries; left > 0; left--) {
-    reader.uint32("entry version")
-    reader.uint8("accepted")
-  }
+  reader.uint32("batch")
+  for (let left = refused; left > 0; left--) reader.uint16("index")
   expect(reader.remaining).toBe(0)
   return reader.dump
 }

@@ -1,18 +1,24 @@
 // The outbox with a store, a network and owners that do only what the test says. Rule numbers are those of docs/views.md.
 import { describe, expect, test } from "vitest"
-import { ByteWriter } from "../../data/bytes.ts"
-import type { LogPosition, RowView } from "../../data/local-store.ts"
-import { encodeClustering } from "../../data/row-format.ts"
-import type { TableSchema } from "../../data/schema.ts"
+import { ByteReader, ByteWriter } from "../../data/bytes.ts"
+import type { LogPosition } from "../../data/local-store.ts"
+import { mutationKey, visitMutation } from "../../data/mutation.ts"
+import { decodeRow, encodeClustering } from "../../data/row-format.ts"
+import { tokenOf } from "../../data/token.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import { SimulatedClock } from "../../runtime/simulated/simulated-clock.ts"
 import { encodeObligation } from "./obligation.ts"
 import { type Delivery, Outbox } from "./outbox.ts"
+import type { OutboxBatch } from "./outbox-batch.ts"
 import { FakeStore, TestMetadata, VIEW_ID, baseRow, nodeChange, schemaWith } from "./testing.ts"
+
+/** The view's column b. */
+const B = new TestMetadata().view.columnByName.get("b")!.id
 
 interface Sent {
   readonly target: number
-  readonly version: number
+  readonly batch: number
+  readonly index: number
   readonly key: string
   /** The value of column b, as it was when the entry was made. */
   readonly b: string | null
@@ -25,6 +31,8 @@ class Setting implements Delivery {
   readonly metadata = new TestMetadata()
   readonly alive = new Set([2, 3])
   sent: Sent[] = []
+  /** Entries of each batch. */
+  batches: number[] = []
   readonly outbox: Outbox
   #counter = 0
 
@@ -35,18 +43,16 @@ class Setting implements Delivery {
     })
     this.outbox.start()
   }
-  send(target: number, version: number, _base: TableSchema, _view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void {
-    this.#note(target, version, row, viewKey)
-  }
-  applyHere(version: number, _base: TableSchema, _view: TableSchema, row: RowView, viewKey: readonly Buffer[]): void {
-    this.#note(1, version, row, viewKey)
+  transmit(batch: OutboxBatch, bytes: Buffer): void {
+    this.batches.push(batch.entries)
+    for (let at = 0, index = 0; at < bytes.length; at += bytes.readUInt32BE(at), index++) this.#note(batch, index, bytes.subarray(at))
   }
 
   /** A record that says that the view key `a` must hear of row p/q. */
-  add(a: string, { selfWritten = true, q = "q", position = this.store.append() }: { selfWritten?: boolean; q?: string; position?: LogPosition } = {}): LogPosition {
+  add(a: string, { selfWritten = true, p = "p", q = "q", position = this.store.append() }: { selfWritten?: boolean; p?: string; q?: string; position?: LogPosition } = {}): LogPosition {
     const out = new ByteWriter()
-    const viewKey = [Buffer.from(a), Buffer.from("p"), Buffer.from(q)]
-    encodeObligation({ selfWritten, view: VIEW_ID, base: 1000, incarnation: 1, counter: ++this.#counter, key: Buffer.from("p"), clustering: encodeClustering([Buffer.from(q)]), viewKey }, out)
+    const viewKey = [Buffer.from(a), Buffer.from(p), Buffer.from(q)]
+    encodeObligation({ selfWritten, view: VIEW_ID, base: 1000, incarnation: 1, counter: ++this.#counter, token: tokenOf(Buffer.from(a)), key: Buffer.from(p), clustering: encodeClustering([Buffer.from(q)]), viewKey }, out)
     this.outbox.add(out.take(), position)
     return position
   }
@@ -57,7 +63,16 @@ class Setting implements Delivery {
     )
   }
   acknowledge(sent: readonly Sent[]): void {
-    for (const { target, version } of sent) this.outbox.acknowledged(target, version)
+    this.#answer(sent, false)
+  }
+  refuse(sent: readonly Sent[]): void {
+    this.#answer(sent, true)
+  }
+  /** Answers the batches that these are in: each as a whole, or refusing these. */
+  #answer(sent: readonly Sent[], refused: boolean): void {
+    const batches = new Map<string, Sent[]>()
+    for (const each of sent) batches.set(`${each.target}:${each.batch}`, [...(batches.get(`${each.target}:${each.batch}`) ?? []), each])
+    for (const entries of batches.values()) this.outbox.answered(entries[0]!.target, entries[0]!.batch, refused ? entries.map(({ index }) => index) : [])
   }
   async pass(ms = 0): Promise<void> {
     await this.clock.run(this.clock.scheduler.nowMicros / 1000 + ms)
@@ -69,9 +84,14 @@ class Setting implements Delivery {
     return texts
   }
 
-  #note(target: number, version: number, { row }: RowView, viewKey: readonly Buffer[]): void {
-    const cell = row.cells.find(({ column }) => column === 3)
-    this.sent.push({ target, version, key: viewKey[0]!.toString(), b: cell === undefined ? null : Buffer.from(cell.value!).toString() })
+  #note({ target, number }: OutboxBatch, index: number, mutation: Buffer): void {
+    visitMutation(new ByteReader(mutation), {
+      update: () => undefined,
+      item: (bytes, from, to) => {
+        const cell = decodeRow(new ByteReader(bytes, from, to)).cells.find(({ column }) => column === B)
+        this.sent.push({ target, batch: number, index, key: mutationKey(mutation).toString(), b: cell === undefined ? null : Buffer.from(cell.value!).toString() })
+      },
+    })
   }
 }
 
@@ -102,20 +122,73 @@ describe("sending", () => {
     setting.store.put("p", baseRow("q", 6, { a: "x", b: "2" }))
     setting.store.sync()
     await setting.pass(10)
-    expect(setting.take().toSorted()).toEqual(["2 x=2", "2 y=2", "3 x=2", "3 y=2"])
+    // The row is not at y: a mask.
+    expect(setting.take().toSorted()).toEqual(["2 x=2", "2 y=null", "3 x=2", "3 y=null"])
+    expect(setting.store.reads, "one row is read once for all its keys").toBe(1)
   })
 
-  test("one whose newer record is not durable waits for it", async () => {
+  test("one whose newer record is not durable waits for it, whatever becomes of what was sent before", async () => {
     const setting = start()
     setting.add("x")
     await setting.pass()
     setting.store.sync()
+    const before = setting.sent
+    expect(setting.take()).toEqual(["2 x=1", "3 x=1"])
+    setting.store.put("p", baseRow("q", 6, { a: "x", b: "2" }))
     setting.add("x")
+    await setting.pass(10)
+    setting.acknowledge(before)
+    expect([setting.take(), setting.outbox.size]).toEqual([[], 1])
+    setting.store.sync()
+    await setting.pass(10)
+    expect(setting.take()).toEqual(["2 x=2", "3 x=2"])
+  })
+
+  test("nothing leaves before everything that the row was read with is durable", async () => {
+    const setting = start()
+    setting.add("x")
+    setting.store.sync()
+    // Another write of the row, in the same turn.
+    setting.store.append()
     await setting.pass(10)
     expect(setting.take()).toEqual([])
     setting.store.sync()
-    await setting.pass(10)
     expect(setting.take()).toEqual(["2 x=1", "3 x=1"])
+  })
+
+  test("what changes while a sync is waited for is told once", async () => {
+    const setting = start()
+    setting.add("x")
+    await setting.pass()
+    for (let count = 2; count <= 9; count++) {
+      setting.store.put("p", baseRow("q", 4 + count, { a: "x", b: String(count) }))
+      setting.add("x")
+      await setting.pass()
+    }
+    setting.store.sync()
+    await setting.pass(10)
+    setting.store.sync()
+    await setting.pass(10)
+    expect(setting.take()).toEqual(["2 x=1", "3 x=1", "2 x=9", "3 x=9"])
+  })
+
+  test("batches are not larger than they should be", async () => {
+    const setting = start()
+    for (let count = 0; count < 2001; count++) {
+      setting.store.put("p", baseRow(`q${count}`, 5, { a: "x" }))
+      setting.add("x", { q: `q${count}` })
+    }
+    setting.store.sync()
+    await setting.pass(10)
+    expect(setting.batches.toSorted((a, b) => b - a)).toEqual([2000, 2000, 1, 1])
+    const large = start("b".repeat(200_000))
+    for (const a of ["x", "y", "z"]) {
+      large.store.put(a, baseRow("q", 5, { a, b: "b".repeat(200_000) }))
+      large.add(a, { p: a })
+    }
+    large.store.sync()
+    await large.pass(10)
+    expect(large.batches.toSorted((a, b) => b - a)).toEqual([2, 2, 1, 1])
   })
 
   test("this node's own entry is in the record; when it is not, it is applied like another's", async () => {
@@ -147,7 +220,7 @@ describe("sending", () => {
     await setting.pass(10)
     expect(setting.take()).toEqual([])
     setting.store.reading = Promise.resolve()
-    await setting.pass(3000)
+    await setting.pass(1000)
     expect(setting.take().toSorted()).toEqual(["2 x=1", "3 x=1"])
   })
 
@@ -207,6 +280,19 @@ describe("acknowledgements", () => {
     expect(setting.outbox.size).toBe(0)
   })
 
+  test("that come after the entry was sent again count as well", async () => {
+    const setting = start()
+    setting.add("x")
+    setting.store.sync()
+    await setting.pass(3000)
+    expect(setting.sent).toHaveLength(4)
+    setting.acknowledge(setting.sent.slice(0, 2))
+    expect(setting.outbox.size).toBe(0)
+    setting.acknowledge(setting.sent.slice(2))
+    await setting.pass(100_000)
+    expect([setting.sent.length, setting.outbox.size]).toEqual([4, 0])
+  })
+
   test("that do not come: the row as it is then is sent again, to whom is missing", async () => {
     const setting = start()
     setting.add("x")
@@ -227,12 +313,12 @@ describe("acknowledgements", () => {
     setting.add("x")
     setting.store.sync()
     await setting.pass(10)
-    for (const { target, version } of setting.sent) setting.outbox.refused(target, version)
+    setting.refuse(setting.sent)
     setting.take()
     setting.add("y")
     setting.store.sync()
     await setting.pass(10)
-    expect(setting.take().toSorted()).toEqual(["2 y=1", "3 y=1"])
+    expect(setting.take().toSorted()).toEqual(["2 y=null", "3 y=null"])
     await setting.pass(500)
     expect(setting.take().toSorted()).toEqual(["2 x=1", "3 x=1"])
   })
@@ -266,8 +352,10 @@ describe("log segments", () => {
     expect(setting.store.heldSegments).toEqual([1, 2])
     setting.store.sync()
     await setting.pass(10)
-    setting.acknowledge(setting.sent.filter(({ key }) => key === "x"))
+    setting.refuse(setting.sent.filter(({ key }) => key === "y"))
+    setting.take()
     expect(setting.store.heldSegments).toEqual([2])
+    await setting.pass(500)
     setting.acknowledge(setting.sent)
     expect(setting.store.heldSegments).toEqual([])
   })
@@ -287,12 +375,28 @@ describe("log segments", () => {
 
   test("of an obligation that ended before its record was durable are let go", async () => {
     const setting = start()
-    setting.add("x")
+    setting.add("x", { position: setting.store.append(1) })
     await setting.pass()
-    setting.metadata.change({ kind: "schema", expected: setting.metadata.snapshot.schemaEpoch, schema: schemaWith([]) })
+    setting.store.sync()
+    setting.add("x", { position: setting.store.append(2) })
+    await setting.pass()
+    const previous = setting.metadata.change({ kind: "schema", expected: setting.metadata.snapshot.schemaEpoch, schema: schemaWith([]) })
+    setting.outbox.metadataChanged(setting.metadata.snapshot, previous)
     setting.store.sync()
     await setting.pass(10)
-    expect([setting.outbox.size, setting.store.heldSegments, setting.take()]).toEqual([0, [], []])
+    expect([setting.outbox.size, setting.store.heldSegments]).toEqual([0, []])
+  })
+
+  test("F2: partitions about which something is owed are named until nothing is", async () => {
+    const setting = start()
+    setting.add("x")
+    setting.add("y")
+    expect(setting.outbox.owedOf(1000)).toEqual([tokenOf(Buffer.from("p")), tokenOf(Buffer.from("p"))])
+    expect(setting.outbox.owedOf(999)).toEqual([])
+    setting.store.sync()
+    await setting.pass(10)
+    setting.acknowledge(setting.sent)
+    expect(setting.outbox.owedOf(1000)).toEqual([])
   })
 })
 

@@ -1,7 +1,9 @@
 // What the tests of views share: a base table with one view in a cluster of three nodes, and a store that does only what it
 // is told, when it is told.
+import type { DirectRead, DirectSink } from "../../data/direct-read.ts"
 import type { LocalStore, LogPosition, RowSink, RowView, SegmentHold } from "../../data/local-store.ts"
-import type { ReadCommand } from "../../data/read-command.ts"
+import type { ClusteringSlice, ReadCommand } from "../../data/read-command.ts"
+import { isLive } from "../../data/reconcile.ts"
 import { resolveTable } from "../../data/resolve-schema.ts"
 import { CELL_KIND, type Deletion, type RangeTombstone, type Row } from "../../data/row.ts"
 import { encodeClustering, rowBytes } from "../../data/row-format.ts"
@@ -133,6 +135,16 @@ export class FakeStore implements LocalStore {
     this.reads++
     if (this.reading === null) return this.#read(command, sink)
     return this.reading.then(() => this.#read(command, sink))
+  }
+  /** The short way, for whole clusterings of partitions without deletions. */
+  readDirect(read: DirectRead, sink: DirectSink): boolean {
+    const partition = this.partitions.get(read.key.toString())
+    if (this.reading !== null || partition === undefined || partition.deletion !== undefined || partition.tombstones !== undefined) return false
+    this.reads++
+    const row = partition.rows.get(Buffer.from((read.slices[0] as ClusteringSlice).start).toString("hex"))
+    // A row that is dead is not told.
+    if (row !== undefined && isLive(row, read.nowSeconds)) sink.directRow(Buffer.concat([Buffer.alloc(5), rowBytes(row)]), 5)
+    return true
   }
   onDurable(position: LogPosition, done: () => void): void {
     if (this.#isDurable(position)) done()
