@@ -1,9 +1,12 @@
-// Admin HTTP: /ready (200 once clients are served), /health (a JSON object), and on nodes started for testing /fault:
+// Admin HTTP: /ready (200 once clients are served), /health (a JSON object), POST /operations/VERB (operations.ts), and on
+// nodes started for testing /fault:
 //   POST /fault?cut=2&cut=3      drop everything to and from these nodes, silently
 //   POST /fault?restore=2        or restore=all
 //   POST /fault?delay=2:50       hold back what is sent to node 2 for 50 ms
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { Log } from "./log.ts"
+import { SnapshotError } from "../storage/snapshots.ts"
+import { type Answer, OPERATIONS, OperationError, type OperationParts } from "./operations.ts"
 
 export interface FaultSwitch {
   cut(node: number): void
@@ -17,6 +20,7 @@ export interface AdminState {
   health(): Record<string, unknown>
   /** Null on nodes that were not started for testing. */
   readonly faults: FaultSwitch | null
+  readonly operations: OperationParts
 }
 
 /** Resolves with the server once it listens. */
@@ -51,8 +55,26 @@ function answer(request: IncomingMessage, response: ServerResponse, state: Admin
       log.info(`Fault: ${url.searchParams.toString()}`)
       return send(response, 200, { ok: true })
     default:
-      return send(response, 404, { error: "known paths: /ready, /health, /fault" })
+      if (url.pathname.startsWith("/operations/")) return operate(url, request, response, state, log)
+      return send(response, 404, { error: "known paths: /ready, /health, /operations/VERB, /fault" })
   }
+}
+
+function operate(url: URL, request: IncomingMessage, response: ServerResponse, state: AdminState, log: Log): void {
+  const verb = url.pathname.slice("/operations/".length)
+  const operation = OPERATIONS[verb]
+  if (operation === undefined) return send(response, 404, { error: `known operations: ${Object.keys(OPERATIONS).join(", ")}` })
+  if (request.method !== "POST") return send(response, 405, { error: "POST" })
+  log.info(`Operation: ${verb} ${url.searchParams.toString()}`)
+  new Promise<Answer>((resolve) => resolve(operation(state.operations, url.searchParams))).then(
+    (result) => send(response, 200, result),
+    (error: unknown) => {
+      // What the user can do nothing about belongs in the log as well.
+      const isExpected = error instanceof OperationError || error instanceof SnapshotError
+      if (!isExpected) log.error(`Operation ${verb} failed: ${String(error)}`)
+      send(response, isExpected ? 400 : 500, { error: error instanceof Error ? error.message : String(error) })
+    },
+  )
 }
 
 function applyFaults(parameters: URLSearchParams, faults: FaultSwitch): void {

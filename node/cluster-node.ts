@@ -9,7 +9,10 @@
 // Stop: clients are answered and sent away, the links closed, the log synced. Nothing is lost without it either.
 import type { Server } from "node:http"
 import { compileStatement } from "../cql/compile.ts"
+import type { FunctionContext } from "../cql/functions/context.ts"
 import { type ProtocolServer, createProtocolServer } from "../cql/protocol/server.ts"
+import { ScriptSandbox } from "../cql/scripts/sandbox.ts"
+import { DEFAULT_SCRIPT_LIMITS } from "../cql/scripts/script-host.ts"
 import { type Snapshot } from "../coordinator/cluster-metadata.ts"
 import { DEFAULT_TIMEOUTS } from "../coordinator/coordinator-deps.ts"
 import { Hints } from "../coordinator/hints.ts"
@@ -19,8 +22,8 @@ import { StatementExecutor } from "../coordinator/execute.ts"
 import { storedTables } from "../coordinator/schema-follower.ts"
 import type { MetadataState } from "../coordinator/snapshot.ts"
 import { ViewManager } from "../coordinator/views/view-manager.ts"
-import type { LocalStore } from "../data/local-store.ts"
 import type { TableId } from "../data/schema.ts"
+import { loadQuickJs } from "../runtime/real/quickjs-module.ts"
 import { RealByteListener } from "../runtime/real/real-byte-listener.ts"
 import { RealClock } from "../runtime/real/real-clock.ts"
 import { RealDisk } from "../runtime/real/real-disk.ts"
@@ -28,7 +31,9 @@ import { RealJobs, moduleUrl } from "../runtime/real/real-jobs.ts"
 import { RealRandom } from "../runtime/real/real-random.ts"
 import { WsNetwork } from "../runtime/real/ws-network.ts"
 import { openStore } from "../storage/open-store.ts"
+import type { Store } from "../storage/store.ts"
 import { startAdminHttp } from "./admin-http.ts"
+import { takeAutoSnapshots } from "./auto-snapshot.ts"
 import type { NodeConfig } from "./config.ts"
 import { schemaEvents, topologyEvents } from "./events.ts"
 import { EXIT_CODE, FailurePolicy } from "./failure-policy.ts"
@@ -90,7 +95,7 @@ interface Parts extends Base {
   readonly metadata: MetadataService
   readonly heartbeats: Heartbeats
   readonly failures: FailurePolicy
-  readonly store: LocalStore
+  readonly store: Store
   readonly jobs: RealJobs
   readonly views: ViewManager
   readonly hints: Hints
@@ -147,6 +152,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const { self, leader } = membership
   const router: MessageRouter = new MessageRouter(network, () => metadata.current().epoch)
   const persist = async (state: MetadataState): Promise<void> => {
+    if (config.autoSnapshot) await takeAutoSnapshots(store.operations, metadata.state(), state, clock.nowMicros(), log)
     // Data goes before the entry that voids it counts as applied: a crash between the two truncates again, with nothing new in the table.
     // All at once: a write between the truncations of a table and of its view would be in one of them.
     await Promise.all(truncatedTables(metadata.state(), state).map((table) => store.truncate(table)))
@@ -172,12 +178,13 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const views: ViewManager = new ViewManager({
     self, incarnation: identity.incarnation, router, metadata, liveness: heartbeats, clock, store: () => store, log: (line) => log.info(line),
   })
-  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url) }, workerCount: 2 })
-  const store: LocalStore = await openStore({
+  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url), verify: moduleUrl("../storage/jobs/verify.ts", import.meta.url) }, workerCount: 2 })
+  const store: Store = await openStore({
     disk, clock, jobs, directory: `${config.dataDirectory}/data`, hostId: identity.hostId, clusterName: config.clusterName,
     options: { tables: storedTables(metadata.current()), nextTableId: metadata.state().schema.nextTableId, memtableSpaceBytes: config.memtableSpaceBytes, ...storeOptionsOf(config.storage) },
     events: {
       obligation: (bytes, position) => views.obligation(bytes, position),
+      owed: (table) => views.owed(table),
       failed: failures.backgroundFailed, logFailed: failures.logFailed, diskFailed: failures.diskFailed,
     },
   })
@@ -189,7 +196,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const coordinator = new NodeCoordinator({
     self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
   })
-  const functions = { nowMicros: () => clock.nowMicros(), randomBytes: (count: number) => random.bytes(count) }
+  const functions = functionContext(config, clock, random)
   const executor = new StatementExecutor({
     self, coordinator, metadata, clock, random, compile: (text, schema, keyspace) => compileStatement(text, schema, keyspace, functions),
   })
@@ -213,13 +220,22 @@ function peerChanged(parts: Parts, node: number, change: "UP" | "DOWN"): void {
   }
 }
 
+/** What statements ask of the outside world. QuickJS is loaded when the first function of a user's is called. */
+function functionContext({ userDefinedFunctions = DEFAULT_SCRIPT_LIMITS }: NodeConfig, clock: RealClock, random: RealRandom): FunctionContext {
+  const nowMicros = (): number => clock.nowMicros()
+  const context = { nowMicros, randomBytes: (count: number) => random.bytes(count) }
+  return userDefinedFunctions === null ? context : { ...context, scripts: new ScriptSandbox({ load: loadQuickJs, nowMicros, limits: userDefinedFunctions }) }
+}
+
 /** The configuration as system_views.settings shows it, by cassandra.yaml's names. */
 function settings(config: NodeConfig): [string, string][] {
+  const { userDefinedFunctions: functions = DEFAULT_SCRIPT_LIMITS } = config
   return [
     ["cluster_name", config.clusterName], ["listen_address", config.address], ["storage_port", String(config.listenPort)],
     ["rpc_address", config.nativeAddress ?? config.address], ["native_transport_port", String(config.nativePort)], ["num_tokens", String(config.tokensPerNode)],
     ...storageSettingRows(config.storage),
-    ["memtable_heap_space", `${config.memtableSpaceBytes / 1048576}MiB`], ["materialized_views_enabled", "true"],
+    ["memtable_heap_space", `${config.memtableSpaceBytes / 1048576}MiB`], ["auto_snapshot", String(config.autoSnapshot)], ["materialized_views_enabled", "true"],
+    ["user_defined_functions_enabled", String(functions !== null)], ["user_defined_functions_fail_timeout", `${(functions ?? DEFAULT_SCRIPT_LIMITS).failTimeoutMs}ms`],
   ]
 }
 
@@ -261,6 +277,10 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
     ready: () => parts.isReady,
     health: () => health(parts),
     faults: config.testing ? network : null,
+    operations: {
+      schema: () => metadata.current().schema, storage: parts.store.operations, nowMicros: () => parts.clock.nowMicros(),
+      apply: (mutation) => parts.store.apply(mutation, "stream", views.derive),
+    },
   }, log)
   if (!metadata.isLeader) await announceAddresses(config, parts, identity, log)
   await untilPeersSeen(parts)

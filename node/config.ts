@@ -2,6 +2,7 @@
 
 import { totalmem } from "node:os"
 import { DEFAULT_STORAGE_SETTINGS, type StorageSettings } from "./storage-settings.ts"
+import type { ScriptLimits } from "../cql/scripts/script-host.ts"
 
 export interface NodeConfig {
   readonly clusterName: string
@@ -28,6 +29,10 @@ export interface NodeConfig {
   readonly logLevel: "DEBUG" | "INFO" | "WARN" | "ERROR"
   readonly memtableSpaceBytes: number
   readonly storage: StorageSettings
+  /** Takes a snapshot of a table before it is truncated or dropped. */
+  readonly autoSnapshot: boolean
+  /** Limits of user-defined functions; absent: the usual ones; null: there are no functions (user_defined_functions_enabled: false). */
+  readonly userDefinedFunctions?: ScriptLimits | null
 }
 
 const MEBIBYTE = 1024 * 1024

@@ -1,6 +1,7 @@
 // The command line. Heavy modules are loaded by the command that needs them.
 import { isIPv4 } from "node:net"
 import { Command, InvalidArgumentError, Option } from "commander"
+import { DEFAULT_SCRIPT_LIMITS } from "../cql/scripts/script-host.ts"
 import { DEFAULTS, type NodeConfig } from "./config.ts"
 import { type StorageWords, addStorageOptions, storageSettings } from "./storage-settings.ts"
 
@@ -18,6 +19,25 @@ export async function main(argv: readonly string[]): Promise<void> {
     .helpOption(false)
     .action(async (words: string[]) => {
       process.exitCode = await (await import("./cqlsh.ts")).runCqlsh(words)
+    })
+  program
+    .command("nodetool")
+    .description("operate one node: nodetool --help")
+    .argument("[words...]")
+    .allowUnknownOption()
+    .passThroughOptions()
+    .helpOption(false)
+    .action(async (words: string[]) => {
+      await (await import("./nodetool.ts")).runNodetool(words)
+    })
+  program
+    .command("sstabledump")
+    .description("print an SSTable as JSON")
+    .argument("<file>", "of a node's data directory or of a snapshot")
+    .option("-e", "only the keys of its partitions", false)
+    .action(async (file: string, options: { e: boolean }) => {
+      const { dumpSSTable } = await import("./sstable-dump.ts")
+      for (const text of dumpSSTable(file, { keysOnly: options.e })) process.stdout.write(text)
     })
   await program.parseAsync([...argv])
 }
@@ -59,6 +79,9 @@ function addNode(program: Command): void {
     .option("--rack <name>", "rack", DEFAULTS.rack)
     .option("--tokens <count>", "tokens of this node when it joins", integer(1, 256), DEFAULTS.tokensPerNode)
     .option("--memtable-space <mebibytes>", "memory for rows not yet in SSTables", integer(1, 65536), DEFAULTS.memtableSpaceBytes / 1048576)
+    .option("--no-user-defined-functions", "refuse CREATE FUNCTION, and calls of functions made before")
+    .option("--function-timeout <ms>", "how long one call of a user-defined function may take", integer(1, 60_000), DEFAULT_SCRIPT_LIMITS.failTimeoutMs)
+    .option("--no-auto-snapshot", "truncate and drop tables without a snapshot of them")
     .option("--testing", "open /fault on the admin port", false)
     .addOption(new Option("--log-level <level>", "least level of what is logged").choices(["DEBUG", "INFO", "WARN", "ERROR"]).default("INFO"))
     .action(async (options) => {
@@ -82,6 +105,9 @@ interface NodeOptions extends StorageWords {
   readonly rack: string
   readonly tokens: number
   readonly memtableSpace: number
+  readonly autoSnapshot: boolean
+  readonly userDefinedFunctions: boolean
+  readonly functionTimeout: number
   readonly testing: boolean
   readonly logLevel: NodeConfig["logLevel"]
 }
@@ -106,6 +132,8 @@ function nodeConfig(options: NodeOptions): NodeConfig {
     logLevel: options.logLevel,
     memtableSpaceBytes: options.memtableSpace * 1048576,
     storage: storageSettings(options),
+    autoSnapshot: options.autoSnapshot,
+    userDefinedFunctions: options.userDefinedFunctions ? { ...DEFAULT_SCRIPT_LIMITS, failTimeoutMs: options.functionTimeout } : null,
   }
 }
 

@@ -16,7 +16,7 @@ afterEach(() => {
 
 const CONFIG: NodeConfig = {
   clusterName: "test", dataDirectory: "d", address: "127.0.0.1", broadcastAddress: "127.0.0.1", nativeAddress: "127.0.0.1", nativePort: 9042, listenPort: 7000, adminAddress: "127.0.0.1", adminPort: 7199,
-  seeds: ["127.0.0.1:7000"], dataCenter: "dc1", rack: "r1", tokensPerNode: 16, testing: false, logLevel: "INFO", memtableSpaceBytes: 1, storage: DEFAULT_STORAGE_SETTINGS,
+  seeds: ["127.0.0.1:7000"], dataCenter: "dc1", rack: "r1", tokensPerNode: 16, testing: false, logLevel: "INFO", memtableSpaceBytes: 1, storage: DEFAULT_STORAGE_SETTINGS, autoSnapshot: false,
 }
 
 test("a cluster begins at its first seed only", () => {

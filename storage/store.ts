@@ -7,13 +7,16 @@
 //
 // A read merges memtables and SSTables newest first, also in one stretch, after missing blocks have been brought in.
 import { Buffer, type Maybe } from "../runtime/pure.ts"
+import { readUint32 } from "../data/bytes.ts"
 import type {
-  ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, TableStats,
+  ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, RunningCompaction, SegmentHold, TableStats,
 } from "../data/local-store.ts"
 import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import type { ReadCommand } from "../data/read-command.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
-import type { TokenRange } from "../data/topology.ts"
+import { highOfBigInt, lowOfBigInt, toBigInt } from "../data/timestamp.ts"
+import { unwrap } from "../data/token.ts"
+import type { Token, TokenRange } from "../data/topology.ts"
 import type { CommitLog } from "./commit-log.ts"
 import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
 import { readDirectly } from "./direct-reader.ts"
@@ -25,6 +28,7 @@ import { EVERY_ROW } from "./partition-merge.ts"
 import { ReadFailures } from "./read-failures.ts"
 import { ReadRun, asBuffer } from "./read-run.ts"
 import { StoreCursor } from "./store-cursor.ts"
+import { StoreOperations } from "./store-operations.ts"
 import type { StoreState } from "./store-state.ts"
 import type { TableFiles } from "./table-files.ts"
 import { TableStore } from "./table-store.ts"
@@ -42,6 +46,7 @@ export class Store implements LocalStore {
   readonly #replayHolds: SegmentHold[]
   readonly #failures: ReadFailures
   #isClosed = false
+  readonly operations: StoreOperations
 
   constructor(state: StoreState, files: TableFiles, replayHolds: SegmentHold[]) {
     this.#state = state
@@ -51,6 +56,7 @@ export class Store implements LocalStore {
     this.#files = files
     this.#replayHolds = replayHolds
     this.#failures = new ReadFailures(state)
+    this.operations = new StoreOperations(state, files)
   }
 
   apply(mutation: MutationBytes, source: ApplySource, derive: Derive | null): Maybe<LogPosition> {
@@ -92,15 +98,15 @@ export class Store implements LocalStore {
       throw this.#failures.noted(error)
     }
     const entries = derived.entries.view()
-    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) checkMutation(entries, at, this.#tables)
+    if (derived.mustCheckEntries) for (let at = 0; at < entries.length; at += readUint32(entries, at)) checkMutation(entries, at, this.#tables)
     const position = this.#log.append(bytes, 0, bytes.readUInt32BE(0), derived)
     applyMutation(bytes, 0, this.#tables, position, false)
-    for (let at = 0; at < entries.length; at += entries.readUInt32BE(at)) applyMutation(entries, at, this.#tables, position, false)
-    const obligations = derived.obligations.take()
+    for (let at = 0; at < entries.length; at += readUint32(entries, at)) applyMutation(entries, at, this.#tables, position, false)
+    const { obligations } = derived
     for (let at = 0; at < obligations.length; ) {
-      const size = obligations.readUInt32BE(at)
-      this.#state.events.obligation(obligations.subarray(at + 4, at + 4 + size), position, false)
-      at += 4 + size
+      const end = at + 4 + readUint32(obligations.buffer, at)
+      this.#state.events.obligation(Buffer.from(obligations.buffer.subarray(at + 4, end)), position, false)
+      at = end
     }
     if (this.#space.isFull) this.#files.makeRoom()
     return this.#log.acknowledge(position)
@@ -157,7 +163,10 @@ export class Store implements LocalStore {
       if (schema.kind === "virtual") continue
       const table = this.#tables.get(schema.id)
       if (table === undefined) this.#tables.set(schema.id, new TableStore(schema, this.#space))
-      else table.setSchema(schema)
+      else {
+        table.setSchema(schema)
+        this.#files.altered(table)
+      }
     }
     const ids = new Set(tables.map(({ id }) => id))
     for (const [id, table] of this.#tables) {
@@ -174,6 +183,25 @@ export class Store implements LocalStore {
   async flush(table?: TableId): Promise<void> {
     const tables = table === undefined ? [...this.#tables.values()] : [this.#table(table, "a flush")]
     await Promise.all(tables.map((each) => this.#files.flush(each)))
+  }
+
+  /** Merges the table's SSTables, as far as its strategy allows, and purges what may be purged. */
+  async compact(table: TableId): Promise<void> {
+    await this.#files.compact(this.#table(table, "a compaction"))
+  }
+  /** Those that run now. */
+  compactions(): readonly RunningCompaction[] {
+    return this.#files.runningCompactions()
+  }
+
+  /** Where writes came below what had been purged: there the table's views may differ from it, until a scrub has been there. */
+  lateRanges(table: TableId): readonly TokenRange[] {
+    return this.#table(table, "late writes").late.ranges.map(([first, last]) => ({ start: tokenFromBigInt(first - 1n), end: tokenFromBigInt(last) }))
+  }
+  /** A scrub that began after all writes in the range has put its views right. Durable with the next change of the table's files. */
+  forgetLate(table: TableId, range: TokenRange): void {
+    const { late } = this.#table(table, "late writes")
+    for (const { start, end } of unwrap(range)) late.forget(toBigInt(start.high, start.low) + 1n, toBigInt(end.high, end.low))
   }
 
   async close(): Promise<void> {
@@ -219,4 +247,8 @@ export class Store implements LocalStore {
     if (table === undefined) throw new UnknownTableError(id, where)
     return table
   }
+}
+
+function tokenFromBigInt(token: bigint): Token {
+  return { high: highOfBigInt(token), low: lowOfBigInt(token) }
 }
