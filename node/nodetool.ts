@@ -34,12 +34,25 @@ function nodetoolCommand(): Command {
 type Ask = (verb: string, parameters: Parameters) => Promise<Record<string, unknown>>
 
 function addTableVerbs(tool: Command, ask: Ask): void {
-  for (const [verb, description] of [["flush", "write memtables to SSTables"]] as const) {
+  for (const [verb, description] of [["flush", "write memtables to SSTables"], ["compact", "merge each table's SSTables"]] as const) {
     tool
       .command(`${verb} [keyspace] [tables...]`)
       .description(description)
       .action((keyspace, tables) => run(async () => void (await ask(verb, tableParameters(keyspace, tables)))))
   }
+  tool
+    .command("compactionstats")
+    .description("list the compactions that run")
+    .action(() =>
+      run(async () => {
+        const { compactions } = (await ask("compactionstats", [])) as unknown as { compactions: ListedCompaction[] }
+        const header = ["id", "compaction type", "keyspace", "table", "completed", "total", "unit", "progress"]
+        const rows = compactions.map(({ id, reason, keyspace, table, doneBytes, totalBytes }) => [
+          id, reason, keyspace ?? "", table ?? "", String(doneBytes), String(totalBytes), "bytes", `${((100 * doneBytes) / Math.max(totalBytes, 1)).toFixed(2)}%`,
+        ])
+        process.stdout.write(`pending tasks: ${compactions.length}\n${rows.length === 0 ? "" : `${columns([header, ...rows])}\n`}`)
+      }),
+    )
   tool
     .command("verify [keyspace] [tables...]")
     .description("read every byte of the tables' SSTables and check it")
@@ -106,6 +119,15 @@ async function takeSnapshots(ask: Ask, keyspaces: readonly string[], options: { 
   process.stdout.write(`Snapshot directory: ${tag}\n`)
 }
 
+interface ListedCompaction {
+  readonly id: string
+  readonly reason: string
+  readonly keyspace: string | null
+  readonly table: string | null
+  readonly doneBytes: number
+  readonly totalBytes: number
+}
+
 interface ListedSnapshot {
   readonly name: string
   readonly keyspace: string
@@ -119,10 +141,13 @@ function snapshotTable({ snapshots }: { snapshots: readonly ListedSnapshot[] }):
   if (snapshots.length === 0) return "Snapshot Details: \nThere are no snapshots\n"
   const header = ["Snapshot name", "Keyspace name", "Column family name", "True size", "Size on disk", "Creation time"]
   const rows = snapshots.map(({ name, keyspace, table, trueSize, sizeOnDisk, createdAt }) => [name, keyspace, table, sizeText(trueSize), sizeText(sizeOnDisk), createdAt])
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => (row[column] as string).length)))
-  const line = (cells: readonly string[]): string => cells.map((cell, column) => cell.padEnd(widths[column] as number)).join(" ").trimEnd()
   const total = snapshots.reduce((sum, { trueSize }) => sum + trueSize, 0)
-  return `Snapshot Details: \n${[header, ...rows].map(line).join("\n")}\n\nTotal TrueDiskSpaceUsed: ${sizeText(total)}\n\n`
+  return `Snapshot Details: \n${columns([header, ...rows])}\n\nTotal TrueDiskSpaceUsed: ${sizeText(total)}\n\n`
+}
+
+function columns(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] as string).length)))
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] as number)).join(" ").trimEnd()).join("\n")
 }
 
 function sizeText(bytes: number): string {

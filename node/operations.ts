@@ -28,6 +28,18 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
     await parts.storage.flush(tables.map(({ id }) => id))
     return { tables: tables.map(nameOf) }
   },
+  compact: async (parts, parameters) => {
+    const tables = chosenTables(parts, parameters)
+    await parts.storage.compact(tables.map(({ id }) => id))
+    return { tables: tables.map(nameOf) }
+  },
+  compactionstats: (parts) => {
+    const running = parts.storage.runningCompactions().map(({ table, ...rest }) => {
+      const schema = parts.schema().tableById(table)
+      return { keyspace: schema?.keyspace ?? null, table: schema?.name ?? null, ...rest }
+    })
+    return Promise.resolve({ compactions: running })
+  },
   verify: async (parts, parameters) => ({ files: await parts.storage.verify(chosenTables(parts, parameters).map(({ id }) => id)) }),
   snapshot: async (parts, parameters) => {
     const name = parameters.get("tag") ?? String(Math.floor(parts.nowMicros() / 1000))

@@ -1,9 +1,10 @@
-// What an operator does with a store: flush, verify, and snapshots taken, listed, cleared and brought back.
+// What an operator does with a store: flush, compact, verify, and snapshots taken, listed, cleared and brought back.
 //
 // A snapshot is brought back row by row through the same door as every write, with the timestamps it has: what is newer
 // stays, and what follows from rows (views, indexes, the log) follows. Whoever wants exactly what the snapshot holds
 // truncates first. What is bad about it: it costs as much as writing the data again.
 import type { Maybe } from "../runtime/pure.ts"
+import type { RunningCompaction } from "../data/local-store.ts"
 import type { TableDescriptor, TableId } from "../data/schema.ts"
 import { UnknownTableError } from "./errors.ts"
 import type { VerifiedFile } from "./jobs/verify.ts"
@@ -41,6 +42,16 @@ export class StoreOperations {
 
   async flush(tables: readonly TableId[]): Promise<void> {
     await Promise.all(tables.map((id) => this.#files.flush(this.#table(id))))
+  }
+
+  /** Merges each table's SSTables, what is in memory with them, as far as its strategy allows. */
+  async compact(tables: readonly TableId[]): Promise<void> {
+    await this.flush(tables)
+    for (const id of tables) await this.#files.compact(this.#table(id))
+  }
+
+  runningCompactions(): RunningCompaction[] {
+    return this.#files.runningCompactions()
   }
 
   /** Reads every byte of the tables' SSTables, as they are now. */

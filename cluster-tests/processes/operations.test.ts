@@ -124,6 +124,9 @@ test("sstabledump prints what a file holds, and verify finds a byte that is not 
   const five = partitions.filter(({ partition }) => partition.key[0] === "5").flatMap(({ rows }) => rows)
   expect(five).toContainEqual({ type: "static_block", cells: [expect.objectContaining({ name: "s", value: "static" })] })
   expect(five).toContainEqual(expect.objectContaining({ clustering: [2], cells: expect.arrayContaining([expect.objectContaining({ name: "m", path: ["a"], value: 1 }), expect.objectContaining({ name: "v", value: 10 })]) }))
+  expect((await nodetool(3, "compact", "ks")).code).toBe(0)
+  expect((await nodetool(3, "compactionstats")).out).toMatch(/^pending tasks: 0\n$/)
+  expect((await nodetool(3, "verify", "ks")).out).toMatch(/^Verified 2 SSTables, /)
   expect((await nodetool(2, "verify", "ks")).out).toMatch(/^Verified \d+ SSTables, \d+ bytes; 0 damaged\n$/)
   const { file } = ofBase[0] as (typeof ofBase)[number]
   const bytes = readFileSync(file)
