@@ -37,9 +37,13 @@ export class CachedFile<Block extends CachedBlock = CachedBlock> {
 const SMALLEST_SLAB_BYTES = 16 << 10
 const LARGEST_SLAB_BYTES = 1 << 20
 /** The capacity is so many slabs. */
-const SLABS = 32
-/** Slabs kept to be filled again; what else is emptied in one turn is left to the collector. */
-const FREE_SLABS = 4
+const SLABS = 16
+/** So many bytes of slabs are kept to be filled again, at least two slabs; what else is emptied in one turn is left to the collector. */
+const FREE_BYTES = 2 << 20
+const FREE_SLABS = 2
+/** A walk through all levels of the index for every read would be wasted on a cache that holds none of it. */
+const SMALLEST_INDEX_CACHE_BYTES = 1 << 20
+const INDEX_SHARE = 8
 
 class Slab {
   readonly bytes: Buffer
@@ -56,6 +60,7 @@ class Slab {
 export class BlockCache {
   readonly #capacityBytes: number
   readonly #slabBytes: number
+  readonly #mostFree: number
   readonly #clock: Clock | null
   /** Oldest first; the last one is being filled. */
   #slabs: Slab[] = []
@@ -68,6 +73,7 @@ export class BlockCache {
   constructor(capacityBytes: number, clock: Clock | null = null) {
     this.#capacityBytes = capacityBytes
     this.#slabBytes = Math.min(Math.max(Math.floor(capacityBytes / SLABS), SMALLEST_SLAB_BYTES), LARGEST_SLAB_BYTES)
+    this.#mostFree = Math.max(Math.floor(FREE_BYTES / this.#slabBytes), FREE_SLABS)
     this.#clock = clock
   }
 
@@ -75,9 +81,12 @@ export class BlockCache {
   get bytes(): number {
     return this.#bytes
   }
-  get capacityBytes(): number {
-    return this.#capacityBytes
+  /** A cache of its own for the index blocks of the same files: many blocks that are read once must not push them out. */
+  get index(): BlockCache {
+    this.#index ??= new BlockCache(Math.max(Math.floor(this.#capacityBytes / INDEX_SHARE), SMALLEST_INDEX_CACHE_BYTES), this.#clock)
+    return this.#index
   }
+  #index: BlockCache | null = null
 
   get<Block extends CachedBlock>(file: CachedFile<Block>, index: number): Block | null {
     const block = file.blocks[index] as Block | null
@@ -135,7 +144,7 @@ export class BlockCache {
 
   #empty(slab: Slab): void {
     this.#bytes -= slab.bytes.length
-    if (this.#clock === null || slab.bytes.length !== this.#slabBytes || this.#resting.length + this.#free.length >= FREE_SLABS) return
+    if (this.#clock === null || slab.bytes.length !== this.#slabBytes || this.#resting.length + this.#free.length >= this.#mostFree) return
     if (this.#resting.length === 0) this.#clock.atTurnEnd(() => this.#rested())
     this.#resting.push(slab.bytes)
   }

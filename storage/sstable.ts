@@ -145,7 +145,7 @@ export class SSTable {
   retire(): void {
     this.#isRetired = true
     this.#cache.forget(this.#blocks)
-    this.#cache.forget(this.#indexBlocks)
+    this.#cache.index.forget(this.#indexBlocks)
     if (this.#reading === 0) this.#file.close()
   }
 
@@ -153,7 +153,7 @@ export class SSTable {
     if (this.#cache.get(this.#blocks, index) === null) this.#add(index, false, into)
   }
   #isIndexMissing(index: number, into: MissingBlock[]): boolean {
-    if (this.#cache.get(this.#indexBlocks, index) !== null) return false
+    if (this.#cache.index.get(this.#indexBlocks, index) !== null) return false
     this.#add(index, true, into)
     return true
   }
@@ -168,7 +168,7 @@ export class SSTable {
   }
 
   #indexBlock(index: number): IndexBlock {
-    const block = this.#cache.get(this.#indexBlocks, index)
+    const block = this.#cache.index.get(this.#indexBlocks, index)
     if (block !== null) return block
     const offset = this.index.summary.blockOffset(index)
     const size = this.index.summary.storedSize(index)
@@ -193,7 +193,7 @@ export class SSTable {
 
   #keep(index: number, stored: Buffer, size: number, offset: number): SSTableBlock {
     try {
-      const plainSize = this.#decode(stored, size, offset)
+      const plainSize = decode(stored, size, offset, this.#cache)
       const block = new SSTableBlock(this.#cache.reservedBytes, this.#cache.reservedAt, plainSize, offset)
       this.#cache.put(this.#blocks, index, block)
       return block
@@ -204,20 +204,21 @@ export class SSTable {
 
   #keepIndexBlock(index: number, stored: Buffer, size: number, offset: number): IndexBlock {
     try {
-      const plainSize = this.#decode(stored, size, offset)
-      const block = new IndexBlock(this.#cache.reservedBytes, this.#cache.reservedAt, plainSize, offset).check(offset)
+      const cache = this.#cache.index
+      const plainSize = decode(stored, size, offset, cache)
+      const block = new IndexBlock(cache.reservedBytes, cache.reservedAt, plainSize, offset).check(offset)
       if (block.count !== this.index.countIn(index)) throw new CorruptionError(`expected ${this.index.countIn(index)} index entries`, offset)
-      this.#cache.put(this.#indexBlocks, index, block)
+      cache.put(this.#indexBlocks, index, block)
       return block
     } catch (error) {
       throw error instanceof CorruptionError ? CorruptFileError.from(this.path, error) : error
     }
   }
+}
 
-  #decode(stored: Buffer, size: number, offset: number): number {
-    if (stored.length !== size) throw new CorruptionError("expected a whole block", offset)
-    return loadBlock(stored, offset, this.#cache)
-  }
+function decode(stored: Buffer, size: number, offset: number, cache: BlockCache): number {
+  if (stored.length !== size) throw new CorruptionError("expected a whole block", offset)
+  return loadBlock(stored, offset, cache)
 }
 
 /** A block, or an index block, that is not in the cache. */
