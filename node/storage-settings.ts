@@ -12,6 +12,8 @@ export interface StorageSettings {
   readonly commitlogTotalSpaceBytes: number
   readonly commitFailurePolicy: CommitFailurePolicy
   readonly diskFailurePolicy: DiskFailurePolicy
+  /** Of blocks of data files, decompressed. */
+  readonly fileCacheSizeBytes: number
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -24,6 +26,7 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   commitlogTotalSpaceBytes: DEFAULT_STORE_OPTIONS.commitlogTotalBytes,
   commitFailurePolicy: DEFAULT_STORE_OPTIONS.commitFailurePolicy,
   diskFailurePolicy: DEFAULT_STORE_OPTIONS.diskFailurePolicy,
+  fileCacheSizeBytes: DEFAULT_STORE_OPTIONS.blockCacheBytes,
 }
 
 /** As commander names the options that `addStorageOptions` adds. */
@@ -35,6 +38,7 @@ export interface StorageWords {
   readonly commitlogTotalSpace: number
   readonly commitFailurePolicy: CommitFailurePolicy
   readonly diskFailurePolicy: DiskFailurePolicy
+  readonly fileCacheSize: number
 }
 
 /** `integer` makes a parser of whole numbers within bounds. */
@@ -50,6 +54,7 @@ export function addStorageOptions(command: Command, integer: (least: number, mos
     .option("--commitlog-total-space <mebibytes>", "tables that hold more log than this back are flushed", integer(1, 1_048_576), defaults.commitlogTotalSpaceBytes / MEBIBYTE)
     .addOption(new Option("--commit-failure-policy <policy>", "when the disk under the log fails").choices(policies).default(defaults.commitFailurePolicy))
     .addOption(new Option("--disk-failure-policy <policy>", "when a data file cannot be read or written").choices(diskPolicies).default(defaults.diskFailurePolicy))
+    .option("--file-cache-size <mebibytes>", "memory for blocks of data files", integer(1, 1_048_576), defaults.fileCacheSizeBytes / MEBIBYTE)
 }
 
 export function storageSettings(words: StorageWords): StorageSettings {
@@ -61,6 +66,7 @@ export function storageSettings(words: StorageWords): StorageSettings {
     commitlogTotalSpaceBytes: words.commitlogTotalSpace * MEBIBYTE,
     commitFailurePolicy: words.commitFailurePolicy,
     diskFailurePolicy: words.diskFailurePolicy,
+    fileCacheSizeBytes: words.fileCacheSize * MEBIBYTE,
   }
 }
 
@@ -73,6 +79,7 @@ export function storeOptionsOf(settings: StorageSettings): Partial<StoreOptions>
     commitlogTotalBytes: settings.commitlogTotalSpaceBytes,
     commitFailurePolicy: settings.commitFailurePolicy,
     diskFailurePolicy: settings.diskFailurePolicy,
+    blockCacheBytes: settings.fileCacheSizeBytes,
   }
 }
 
@@ -83,5 +90,6 @@ export function storageSettingRows(settings: StorageSettings): [string, string][
     ["commitlog_sync_group_window", `${settings.commitlogSyncGroupWindowMs}ms`],
     ["commitlog_segment_size", `${settings.commitlogSegmentSizeBytes / MEBIBYTE}MiB`], ["commitlog_total_space", `${settings.commitlogTotalSpaceBytes / MEBIBYTE}MiB`],
     ["commit_failure_policy", settings.commitFailurePolicy], ["disk_failure_policy", settings.diskFailurePolicy],
+    ["file_cache_size", `${settings.fileCacheSizeBytes / MEBIBYTE}MiB`],
   ]
 }
