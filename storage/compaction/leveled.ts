@@ -8,8 +8,8 @@
 //    (less than one table) they are merged among themselves. Far too many of them are merged by size first, since every
 //    read looks into all of level 0.
 //
-// INVARIANT: tables of a level above 0 are disjoint, also while several compactions run: a choice never overlaps a busy
-// table of its two levels. Tables that do overlap (an operator copied files in) count as of level 0.
+// INVARIANT: tables of a level above 0 are disjoint, also while several compactions run: from its first token to its last a
+// choice takes all of the next level, and overlaps no busy table. One output may hold a gap between two inputs. Tables that do overlap (an operator copied files in) count as of level 0.
 import type { LeveledOptions, SizeTieredOptions } from "./compaction-options.ts"
 import { type Choice, type CompactionTable, compareBigInt, merge, overlap, totalBytes } from "./choice.ts"
 import { chooseSizeTiered } from "./size-tiered.ts"
@@ -52,13 +52,19 @@ export function chooseLeveled(tables: readonly CompactionTable[], options: Level
   return compactZero(levels, zero, options, tiers)
 }
 
+/** Tokens from the first to the last, both included. */
+interface Span {
+  readonly firstToken: bigint
+  readonly lastToken: bigint
+}
+
 /** The table whose tokens the next level has least data for. */
 function promote(levels: readonly CompactionTable[][], from: number, options: LeveledOptions): Choice | null {
   const next = levels[from + 1] as CompactionTable[]
   let best: { readonly table: CompactionTable; readonly below: CompactionTable[]; readonly cost: number } | null = null
   for (const table of levels[from] as CompactionTable[]) {
     if (table.busy) continue
-    const below = next.filter((other) => overlap(table, other))
+    const below = within(next, table)
     if (isCrossed([table, ...below], levels, from + 1)) continue
     const cost = totalBytes(below) / table.bytes
     if (best === null || cost < best.cost) best = { table, below, cost }
@@ -72,13 +78,40 @@ function compactZero(levels: readonly CompactionTable[][], zero: readonly Compac
   if (zero.length < tiers.minThreshold) return null
   const inputs = zero.toSorted((a, b) => a.number - b.number).slice(0, LEVEL_0_LIMIT)
   if (totalBytes(inputs) < options.sstableBytes) return merge("level 0", inputs)
-  const below = (levels[1] as CompactionTable[]).filter((other) => inputs.some((table) => overlap(table, other)))
+  const below = within(levels[1] as CompactionTable[], spanOf(inputs))
   if (isCrossed([...inputs, ...below], levels, 1)) return null
   return merge("level 0 to 1", [...inputs, ...below], { level: 1, maxOutputBytes: options.sstableBytes })
+}
+
+/** Those of a level above 0, which are disjoint and in order, that have a part of the span. */
+function within(level: readonly CompactionTable[], { firstToken, lastToken }: Span): CompactionTable[] {
+  let low = 0
+  let high = level.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((level[middle] as CompactionTable).lastToken < firstToken) low = middle + 1
+    else high = middle
+  }
+  let end = low
+  while (end < level.length && (level[end] as CompactionTable).firstToken <= lastToken) end++
+  return level.slice(low, end)
 }
 
 /** Whether a busy table of a level up to `level` lies over the tokens that the inputs span: what comes out of both could overlap. */
 function isCrossed(inputs: readonly CompactionTable[], levels: readonly CompactionTable[][], level: number): boolean {
   if (inputs.some(({ busy }) => busy)) return true
-  return levels.slice(0, level + 1).some((tables) => tables.some((other) => other.busy && inputs.some((input) => overlap(input, other))))
+  const { firstToken, lastToken } = spanOf(inputs)
+  for (let index = 0; index <= level; index++) {
+    for (const other of levels[index] as CompactionTable[]) if (other.busy && other.firstToken <= lastToken && other.lastToken >= firstToken) return true
+  }
+  return false
+}
+
+function spanOf(tables: readonly CompactionTable[]): Span {
+  let { firstToken, lastToken } = tables[0] as CompactionTable
+  for (const table of tables) {
+    if (table.firstToken < firstToken) firstToken = table.firstToken
+    if (table.lastToken > lastToken) lastToken = table.lastToken
+  }
+  return { firstToken, lastToken }
 }
