@@ -11,7 +11,7 @@ import { type Disk, DiskError } from "../runtime/disk.ts"
 import { Buffer } from "../runtime/pure.ts"
 import type { TableDescriptor, TableId } from "../data/schema.ts"
 import { syncDirectory } from "./sync-files.ts"
-import { makeDirectoryDurably, readWhole, writeWhole } from "./data-directory.ts"
+import { readWhole, writeWhole } from "./data-directory.ts"
 
 /** Rises when an older release could misread a snapshot. */
 const SNAPSHOT_FORMAT = 1
@@ -60,9 +60,10 @@ export class Snapshots {
       if (this.#disk.exists(this.#infoPath(name, table.id))) throw new SnapshotError(`Snapshot ${name} already exists.`)
     }
     for (const source of sources) this.#link(name, source)
+    const parent = this.#path.slice(0, this.#path.lastIndexOf("/"))
+    for (const directory of [parent, this.#path, `${this.#path}/${name}`]) await syncDirectory(this.#disk, directory)
     for (const { table, sstables, createStatement } of sources) {
       const folder = this.folder(name, table.id)
-      await makeDirectoryDurably(this.#disk, folder)
       if (createStatement !== null) await writeWhole(this.#disk, `${folder}/schema.cql`, Buffer.from(`${createStatement}\n`))
       const info: SnapshotInfo = { format: SNAPSHOT_FORMAT, name, table, createdAtMicros, sstables: sstables.map(({ number, bytes }) => ({ number, bytes })) }
       await writeWhole(this.#disk, this.#infoPath(name, table.id), Buffer.from(`${JSON.stringify(info, null, 2)}\n`))
