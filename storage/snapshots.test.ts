@@ -9,7 +9,7 @@ import { openStore } from "./open-store.ts"
 import { SnapshotError } from "./snapshots.ts"
 import { mutationsOf } from "./snapshot-rows.ts"
 import type { Store } from "./store.ts"
-import { TextSink, commandOf, mutationOf, simplePut, slice, testTable } from "./testing.ts"
+import { TextSink, commandOf, deletionAt, mutationOf, simplePut, slice, testTable } from "./testing.ts"
 
 const TABLE = testTable({ id: 1000 })
 const OTHER = testTable({ id: 1001 })
@@ -44,7 +44,7 @@ function putAll(store: Store, timestamp: number): void {
 
 /** Everything a snapshot can hold: rows, and deletions of rows, ranges and partitions. */
 function deleteSome(store: Store, timestamp: number): void {
-  const range = { ...slice(2, 4), deletion: timestamp }
+  const range = { ...slice(2, 4), deletion: deletionAt(timestamp) }
   void store.apply(mutationOf({ key: "k1", table: TABLE, tombstones: [range] }), "client", null)
   void store.apply(mutationOf({ key: "k2", table: TABLE, deletion: timestamp }), "client", null)
   void store.apply(mutationOf({ key: "k0", table: TABLE, rows: [{ clustering: 0, timestamp, deletion: timestamp }] }), "client", null)
