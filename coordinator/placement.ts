@@ -38,6 +38,8 @@ interface KeyspaceRing {
   readonly high: Int32Array
   readonly low: Uint32Array
   readonly placements: readonly Placement[]
+  /** Of all tokens alike, as on a node by itself: then nothing is searched. */
+  readonly only: Placement | null
 }
 
 interface Owned {
@@ -68,6 +70,7 @@ export class TokenRing {
     const ring = this.#rings.get(keyspace)
     if (ring === undefined) return NO_PLACEMENT
     if (ring.replication.kind === "local") return LOCAL_PLACEMENT
+    if (ring.only !== null) return ring.only
     const { high, low, placements } = ring
     const count = placements.length
     if (count === 0) return NO_PLACEMENT
@@ -133,7 +136,8 @@ function buildRing(owned: readonly Owned[], replication: Replication, since: Epo
     }
     placements.push(placement)
   }
-  return { replication, high: Int32Array.from(owned, ({ high }) => high), low: Uint32Array.from(owned, ({ low }) => low), placements }
+  const [first = null] = interned.size === 1 ? placements : []
+  return { replication, high: Int32Array.from(owned, ({ high }) => high), low: Uint32Array.from(owned, ({ low }) => low), placements, only: first }
 }
 
 /** The replicas of the range that holds the token, in ring order. */
