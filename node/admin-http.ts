@@ -3,7 +3,9 @@
 //   POST /fault?cut=2&cut=3      drop everything to and from these nodes, silently
 //   POST /fault?restore=2        or restore=all
 //   POST /fault?delay=2:50       hold back what is sent to node 2 for 50 ms
+//   POST /fault?disk=write:ENOSPC:commitlog   writes to paths with that in them fail; also sync and read; disk=restore ends it
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import { DISK_FAULT_KINDS, type DiskFaultKind } from "../runtime/real/faulty-disk.ts"
 import type { Log } from "./log.ts"
 import { SnapshotError } from "../storage/snapshots.ts"
 import { type Answer, OPERATIONS, OperationError, type OperationParts } from "./operations.ts"
@@ -15,11 +17,17 @@ export interface FaultSwitch {
   delay(node: number, delayMs: number): void
 }
 
+export interface DiskFaultSwitch {
+  refuse(kind: DiskFaultKind, code: string, path: string): void
+  restore(): void
+}
+
 export interface AdminState {
   ready(): boolean
   health(): Record<string, unknown>
   /** Null on nodes that were not started for testing. */
   readonly faults: FaultSwitch | null
+  readonly diskFaults: DiskFaultSwitch | null
   readonly operations: OperationParts
 }
 
@@ -49,9 +57,9 @@ function answer(request: IncomingMessage, response: ServerResponse, state: Admin
     case "/health":
       return send(response, 200, state.health())
     case "/fault":
-      if (state.faults === null) return send(response, 403, { error: "faults are open only on nodes started with --testing" })
+      if (state.faults === null || state.diskFaults === null) return send(response, 403, { error: "faults are open only on nodes started with --testing" })
       if (request.method !== "POST") return send(response, 405, { error: "POST" })
-      applyFaults(url.searchParams, state.faults)
+      applyFaults(url.searchParams, state.faults, state.diskFaults)
       log.info(`Fault: ${url.searchParams.toString()}`)
       return send(response, 200, { ok: true })
     default:
@@ -77,8 +85,12 @@ function operate(url: URL, request: IncomingMessage, response: ServerResponse, s
   )
 }
 
-function applyFaults(parameters: URLSearchParams, faults: FaultSwitch): void {
+function applyFaults(parameters: URLSearchParams, faults: FaultSwitch, diskFaults: DiskFaultSwitch): void {
   for (const [verb, value] of parameters) {
+    if (verb === "disk") {
+      applyDiskFault(value, diskFaults)
+      continue
+    }
     if (verb === "restore" && value === "all") {
       faults.restoreAll()
       continue
@@ -91,6 +103,14 @@ function applyFaults(parameters: URLSearchParams, faults: FaultSwitch): void {
     else if (verb === "delay") faults.delay(node, Number(match[2] ?? 0))
     else throw new Error(`unknown fault: ${verb}`)
   }
+}
+
+function applyDiskFault(value: string, faults: DiskFaultSwitch): void {
+  const [verb, code, path] = value.split(":")
+  const kind = DISK_FAULT_KINDS.find((each) => each === verb)
+  if (verb === "restore") faults.restore()
+  else if (kind !== undefined && code !== undefined && path !== undefined) faults.refuse(kind, code, path)
+  else throw new Error(`not a disk fault: ${value}`)
 }
 
 function send(response: ServerResponse, status: number, body: Record<string, unknown>): void {

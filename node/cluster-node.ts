@@ -24,6 +24,8 @@ import type { MetadataState } from "../coordinator/snapshot.ts"
 import { ViewManager } from "../coordinator/views/view-manager.ts"
 import type { TableId } from "../data/schema.ts"
 import { loadQuickJs } from "../runtime/real/quickjs-module.ts"
+import type { Disk } from "../runtime/disk.ts"
+import { FaultyDisk } from "../runtime/real/faulty-disk.ts"
 import { RealByteListener } from "../runtime/real/real-byte-listener.ts"
 import { RealClock } from "../runtime/real/real-clock.ts"
 import { RealDisk } from "../runtime/real/real-disk.ts"
@@ -79,7 +81,9 @@ export class ClusterNode {
 interface Base {
   readonly clock: RealClock
   readonly random: RealRandom
-  readonly disk: RealDisk
+  readonly disk: Disk
+  /** Null on nodes that were not started for testing. */
+  readonly diskFaults: FaultyDisk | null
   readonly lock: { release(): void }
   readonly identity: Identity
   readonly network: WsNetwork
@@ -109,7 +113,8 @@ interface Parts extends Base {
 async function openBase(config: NodeConfig, log: Log): Promise<Base> {
   const clock = new RealClock()
   const random = new RealRandom()
-  const disk = new RealDisk()
+  const diskFaults = config.testing ? new FaultyDisk(new RealDisk()) : null
+  const disk = diskFaults ?? new RealDisk()
   const startedMicros = clock.nowMicros()
   await makeDurableDirectory(disk, config.dataDirectory)
   const lock = disk.lock(`${config.dataDirectory}/node.lock`)
@@ -120,7 +125,7 @@ async function openBase(config: NodeConfig, log: Log): Promise<Base> {
     listenAddress: config.address, listenPort: config.listenPort, maxQueueBytes: MAX_PEER_QUEUE_BYTES, clock, log: (line) => log.info(line), isTesting: config.testing,
   })
   await network.listen()
-  return { clock, random, disk, lock, identity, network, savedMembership, startedMicros }
+  return { clock, random, disk, diskFaults, lock, identity, network, savedMembership, startedMicros }
 }
 
 async function findMembership(config: NodeConfig, base: Base, log: Log): Promise<Membership> {
@@ -277,6 +282,7 @@ async function startParts(config: NodeConfig, parts: Parts, log: Log): Promise<v
     ready: () => parts.isReady,
     health: () => health(parts),
     faults: config.testing ? network : null,
+    diskFaults: parts.diskFaults,
     operations: {
       schema: () => metadata.current().schema, storage: parts.store.operations, nowMicros: () => parts.clock.nowMicros(),
       apply: (mutation) => parts.store.apply(mutation, "stream", views.derive),

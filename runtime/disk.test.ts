@@ -6,6 +6,7 @@ import * as path from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { DiskError } from "./disk.ts"
 import type { Disk } from "./disk.ts"
+import { FaultyDisk } from "./real/faulty-disk.ts"
 import { RealDisk } from "./real/real-disk.ts"
 import { SimulatedClock } from "./simulated/simulated-clock.ts"
 import { SimulatedDisk } from "./simulated/simulated-disk.ts"
@@ -35,6 +36,12 @@ function real(): Subject {
     at: temporaryDirectory(),
     finish: (start) => new Promise((resolve) => start((error, value) => resolve({ error, value }))),
   }
+}
+
+/** With no fault set. */
+function faulty(): Subject {
+  const subject = real()
+  return { ...subject, disk: new FaultyDisk(subject.disk) }
 }
 
 function simulated(): Subject {
@@ -79,7 +86,7 @@ function codeOf(fn: () => unknown): string {
   return "none"
 }
 
-describe.each([["real", real], ["simulated", simulated]] as const)("%s disk", (_name, create) => {
+describe.each([["real", real], ["faulty", faulty], ["simulated", simulated]] as const)("%s disk", (_name, create) => {
   it("appends, and takes the bytes before it returns", () => {
     const { disk, at } = create()
     const file = disk.appendFile(`${at}/log`)
@@ -332,4 +339,24 @@ describe("real disk", () => {
     new RealDisk().lock(`${at}/lock`).release()
     expect(fs.readdirSync(at)).toEqual([])
   })
+})
+
+it("a faulty disk refuses what it is told to, until it is mended", async () => {
+  const { at, finish } = real()
+  const disk = new FaultyDisk(new RealDisk())
+  for (const [name, open] of [["appended", () => disk.appendFile(`${at}/appended`)], ["written", () => disk.writeFile(`${at}/written`)]] as const) {
+    disk.refuse("write", "ENOSPC", name)
+    disk.refuse("sync", "EIO", name)
+    disk.refuse("read", "EACCES", name)
+    const file = open()
+    expect(codeOf(() => file.write(Buffer.from("x"), 0))).toBe("ENOSPC")
+    expect((await finish((done) => file.sync(done))).error?.code).toBe("EIO")
+    const reader = disk.readFile(`${at}/${name}`)
+    expect(codeOf(() => reader.readNow(Buffer.alloc(1), 0))).toBe("EACCES")
+    expect((await finish((done) => reader.read(Buffer.alloc(1), 0, done))).error?.code).toBe("EACCES")
+    disk.restore()
+    file.write(Buffer.from("x"), 0)
+    expect((await finish((done) => file.sync(done))).error).toBeNull()
+    expect(read(disk, `${at}/${name}`)).toBe("x")
+  }
 })

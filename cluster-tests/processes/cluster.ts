@@ -68,6 +68,14 @@ export class TestCluster {
     await Promise.all(this.local.nodes.filter((node) => node.process !== null).map((node) => this.#fault(node.node, "restore=all")))
   }
 
+  /** Operations of the kind ("write", "sync", "read") on paths with `path` in them fail with the errno name, until `mendDisk`. */
+  breakDisk(node: number, kind: string, code: string, path: string): Promise<void> {
+    return this.#fault(node, `disk=${kind}:${code}:${path}`)
+  }
+  mendDisk(node: number): Promise<void> {
+    return this.#fault(node, "disk=restore")
+  }
+
   kill(node: number): Promise<void> {
     return this.local.killNode(node)
   }
