@@ -71,7 +71,7 @@ export class SimulatedBackEnd implements BackEnd {
     return this.#cluster.sleep(ms)
   }
 
-  /** Until no node owes another a view entry, and every view is built. */
+  /** Until no node owes another a view entry, and every view and index is built. */
   async settle({ kind }: AnswerText): Promise<void> {
     if (kind !== "void" && kind !== "schema") return
     for (let step = 0; !this.#isSettled() && step < MAX_SETTLE_STEPS; step++) await this.sleep(SETTLE_STEP_MS)
@@ -82,7 +82,7 @@ export class SimulatedBackEnd implements BackEnd {
     const { running, log } = this.#cluster
     if (running.length < this.nodes) return true
     const { schema, viewBuilds } = log.last
-    const views = schema.keyspaces.flatMap(({ tables }) => tables.filter(({ view }) => view !== null).map(({ id }) => id))
+    const views = schema.keyspaces.flatMap(({ tables }) => tables.flatMap(({ view, id, indexes = [] }) => [...(view === null ? [] : [id]), ...indexes.map((index) => index.id)]))
     const isBuilt = (view: number, node: number): boolean => viewBuilds.some((build) => build.view === view && build.node === node && build.status === "SUCCESS")
     return running.every(({ node, views: { pending }, metadata }) => pending === 0 && metadata.current().epoch === log.last.epoch && views.every((view) => isBuilt(view, node)))
   }

@@ -40,16 +40,26 @@ export class ServerBackEnd implements BackEnd {
     return sleep(ms)
   }
 
-  /** Views are built in the background. */
+  /** Views and indexes are built in the background. */
   async settle({ kind, lines }: AnswerText): Promise<void> {
-    if (kind !== "schema" || !lines.some((line) => line.startsWith("created table"))) return
+    if (kind !== "schema") return
+    if (lines.some((line) => line.startsWith("created table"))) {
+      await this.#built("SELECT keyspace_name, view_name FROM system_schema.views", "SELECT keyspace_name, view_name FROM system.built_views")
+    }
+    if (lines.some((line) => line.startsWith("updated table"))) {
+      await this.#built("SELECT keyspace_name, index_name FROM system_schema.indexes", 'SELECT table_name, index_name FROM system."IndexInfo"')
+    }
+  }
+
+  async #built(all: string, done: string): Promise<void> {
     for (let poll = 0; poll < MAX_POLLS; poll++) {
-      const views = await this.#texts("SELECT keyspace_name, view_name FROM system_schema.views")
-      const built = new Set(await this.#texts("SELECT keyspace_name, view_name FROM system.built_views"))
-      if (views.every((view) => built.has(view))) return
+      const wanted = await this.#texts(all)
+      const built = new Set(await this.#texts(done))
+      // Indexes of the system's own tables are no user's business.
+      if (wanted.every((name) => built.has(name) || name.startsWith("'system'"))) return
       await sleep(POLL_MS)
     }
-    throw new Error("a view is not built in time")
+    throw new Error("a view or an index is not built in time")
   }
 
   end(): void {

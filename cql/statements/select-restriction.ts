@@ -58,7 +58,7 @@ const noun = (columns: readonly ColumnSchema[]): string => columns.map((column) 
 export function requiredValue(term: CompiledTerm, columnName: string, values: BoundValues, isFilter = false): Buffer {
   const value = term.value(values)
   if (value === null) throw new InvalidRequestError(isFilter ? `Unsupported null value for column ${columnName}` : `Invalid null value in condition for column ${columnName}`)
-  if (value === UNSET) throw new InvalidRequestError(`Invalid unset value for column ${columnName}`)
+  if (value === UNSET) throw new InvalidRequestError(`${isFilter ? "Unsupported" : "Invalid"} unset value for column ${columnName}`)
   return value
 }
 
