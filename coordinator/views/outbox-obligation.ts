@@ -22,8 +22,8 @@ export interface Obligation {
   missing: number[] | null
   /** Waits to be resolved. */
   isReady: boolean
-  /** In how many queues it waits. */
-  waits: number
+  /** Targets in whose queues it waits. */
+  readonly waitsFor: number[]
   /** Of the segment of its newest durable record, or of its first. */
   hold: SharedHold | null
   onDone: (() => void) | null

@@ -174,13 +174,13 @@ describe("sending", () => {
 
   test("batches are not larger than they should be", async () => {
     const setting = start()
-    for (let count = 0; count < 2001; count++) {
+    for (let count = 0; count < 1001; count++) {
       setting.store.put("p", baseRow(`q${count}`, 5, { a: "x" }))
       setting.add("x", { q: `q${count}` })
     }
     setting.store.sync()
     await setting.pass(10)
-    expect(setting.batches.toSorted((a, b) => b - a)).toEqual([2000, 2000, 1, 1])
+    expect(setting.batches.toSorted((a, b) => b - a)).toEqual([1000, 1000, 1, 1])
     const large = start("b".repeat(200_000))
     for (const a of ["x", "y", "z"]) {
       large.store.put(a, baseRow("q", 5, { a, b: "b".repeat(200_000) }))
@@ -226,19 +226,19 @@ describe("sending", () => {
 
   test("no more than a window is under way to one owner", async () => {
     const setting = start()
-    for (let count = 0; count < 3000; count++) {
+    for (let count = 0; count < 9000; count++) {
       setting.store.put("p", baseRow(`q${count}`, 5, { a: "x" }))
       setting.add("x", { q: `q${count}` })
     }
     setting.store.sync()
     await setting.pass(10)
     const first = setting.sent
-    expect([first.filter(({ target }) => target === 2).length, first.length]).toEqual([2048, 4096])
+    expect([first.filter(({ target }) => target === 2).length, first.length]).toEqual([8192, 16_384])
     setting.take()
     setting.acknowledge(first.filter(({ target }) => target === 2))
     await setting.pass(10)
     const second = setting.sent
-    expect([second.length, second.every(({ target }) => target === 2)]).toEqual([952, true])
+    expect([second.length, second.every(({ target }) => target === 2)]).toEqual([808, true])
     setting.acknowledge([...first.filter(({ target }) => target === 3), ...second])
     await setting.pass(10)
     setting.acknowledge(setting.sent)

@@ -40,12 +40,16 @@ const RESEND_AFTER_MS = 2000
 /** An answer that comes later than this does not count: receivers refuse what is so old (VIEW_MESSAGE_MAX_AGE_MS). */
 const FORGET_AFTER_MS = 90_000
 const SWEEP_INTERVAL_MS = 250
-/** Entries on the way to one owner: more wait here. */
-const WINDOW = 2048
+/** Entries on the way to one owner: more wait here. Some four batches, so that neither side waits for the other's syncs. */
+const WINDOW = 8192
 /** Entries built in one turn of the event loop. */
 const MAX_PER_TURN = 500
-/** A batch with more leaves before all that is ready is built. */
-const MAX_BATCH_ENTRIES = 2000
+/** Syncs that are waited for at once, when there is more to build than a turn's measure meanwhile. */
+const MAX_SYNCS = 4
+/** Resolved ones kept in the list before it is copied. */
+const MAX_TAKEN = 10_000
+/** A batch with more leaves before all that is ready is built. It is what one turn of the receiver's event loop takes. */
+const MAX_BATCH_ENTRIES = 1000
 const MAX_BATCH_BYTES = 256 * 1024
 
 export interface OutboxOptions {
@@ -66,11 +70,13 @@ export class Outbox {
   readonly #byName = new Map<string, Obligation>()
   #lastVersion = 0
   readonly #holds: LogHolds
+  /** Those at [#firstReady, …) are to be resolved. */
   #ready: Obligation[] = []
+  #firstReady = 0
   #pumpIsSet = false
   /** Sealed batches that wait for the disk. */
   #sealed: OutboxBatch[] = []
-  #waitsForDisk = false
+  #syncs = 0
   readonly #queues = new Map<number, TargetQueue>()
   #timer: Timer | null = null
   #stopped = false
@@ -186,7 +192,7 @@ export class Outbox {
     const name = nameOf(bytes)
     let obligation = this.#byName.get(name)
     if (obligation === undefined) {
-      obligation = { name, bytes, version: ++this.#lastVersion, owners: [], missing: null, isReady: false, waits: 0, hold: null, onDone: null }
+      obligation = { name, bytes, version: ++this.#lastVersion, owners: [], missing: null, isReady: false, waitsFor: [], hold: null, onDone: null }
       this.#byName.set(name, obligation)
     } else {
       obligation.bytes = bytes
@@ -202,7 +208,7 @@ export class Outbox {
   }
 
   #pumpSoon(): void {
-    if (this.#pumpIsSet || this.#stopped || this.#waitsForDisk) return
+    if (this.#pumpIsSet || this.#stopped || !this.#mayBuild) return
     this.#pumpIsSet = true
     this.#options.clock.atTurnEnd(() => {
       this.#pumpIsSet = false
@@ -210,15 +216,24 @@ export class Outbox {
     })
   }
 
+  /** What changes while a sync is waited for is better told afterwards, once; but not when that would hold up much. */
+  get #mayBuild(): boolean {
+    return this.#syncs === 0 || (this.#syncs < MAX_SYNCS && this.#ready.length - this.#firstReady >= MAX_PER_TURN)
+  }
+
   /** Builds what is ready and what waits for an owner with room, up to a turn's measure; comes back for the rest, then seals. */
   #pump(): void {
     this.#builder.newRound()
     let left = MAX_PER_TURN
     const ready = this.#ready
-    const count = Math.min(left, ready.length)
-    for (let index = 0; index < count; index++) this.#resolve(ready[index] as Obligation)
-    this.#ready = count === ready.length ? [] : ready.slice(count)
-    left -= count
+    while (left > 0 && this.#firstReady < ready.length) {
+      this.#resolve(ready[this.#firstReady++] as Obligation)
+      left--
+    }
+    if (this.#firstReady === ready.length || this.#firstReady > MAX_TAKEN) {
+      this.#ready = ready.slice(this.#firstReady)
+      this.#firstReady = 0
+    }
     for (const queue of this.#queues.values()) {
       while (left > 0 && this.#canSend(queue)) {
         const obligation = queue.take()
@@ -330,12 +345,12 @@ export class Outbox {
     const batches = this.#sealed
     if (batches.length === 0) return
     this.#sealed = []
-    this.#waitsForDisk = true
+    this.#syncs++
     const store = this.#options.store()
     store.onDurable(store.lastPosition(), () => {
-      this.#waitsForDisk = false
+      this.#syncs--
       for (const batch of batches) this.#transmit(batch)
-      if (this.#ready.length > 0 || this.#isAnyoneWaiting()) this.#pumpSoon()
+      if (this.#firstReady < this.#ready.length || this.#isAnyoneWaiting()) this.#pumpSoon()
     })
   }
 
@@ -361,7 +376,6 @@ export class Outbox {
   #discharge(obligation: Obligation): void {
     this.#byName.delete(obligation.name)
     obligation.version = 0
-    if (obligation.waits > 0) for (const queue of this.#queues.values()) queue.forget(obligation)
     this.#holds.letGo(obligation)
     obligation.onDone?.()
   }

@@ -3,12 +3,17 @@
 import type { OutboxBatch } from "./outbox-batch.ts"
 import type { Obligation } from "./outbox-obligation.ts"
 
+/** Taken ones kept in the list before it is copied. */
+const MAX_TAKEN = 10_000
+
 export class TargetQueue {
   readonly target: number
   /** Entries are added to it until it is sealed. */
   gathering: OutboxBatch | null = null
   readonly #window: number
-  readonly #waiting = new Set<Obligation>()
+  /** Those at [#first, …), longest first; some of them wait no more. Not a Set: taking its first costs what was taken before. */
+  #waiting: Obligation[] = []
+  #first = 0
   /** Refused: they wait from the next `readmit` on. */
   readonly #refused = new Set<Obligation>()
   /** By number, oldest first; expired ones are in it until they are answered or forgotten. */
@@ -29,40 +34,34 @@ export class TargetQueue {
     return this.#inFlight < this.#window
   }
   get isWaiting(): boolean {
-    return this.#waiting.size > 0
+    return this.#first < this.#waiting.length
   }
 
   wait(obligation: Obligation): void {
-    if (this.#waiting.has(obligation)) return
-    this.#waiting.add(obligation)
-    obligation.waits++
+    if (obligation.waitsFor.includes(this.target)) return
+    obligation.waitsFor.push(this.target)
+    this.#waiting.push(obligation)
   }
   waitLonger(obligation: Obligation): void {
-    if (this.#refused.has(obligation)) return
     this.#refused.add(obligation)
-    obligation.waits++
   }
   readmit(): void {
-    for (const obligation of this.#refused) {
-      obligation.waits--
-      this.wait(obligation)
-    }
+    if (this.#refused.size === 0) return
+    for (const obligation of this.#refused) this.wait(obligation)
     this.#refused.clear()
   }
 
-  /** The one that waits longest; null when none does. */
+  /** The one that waits longest, which may be discharged by now; null when none does. */
   take(): Obligation | null {
-    for (const obligation of this.#waiting) {
-      this.#waiting.delete(obligation)
-      obligation.waits--
-      return obligation
+    if (this.#first === this.#waiting.length) return null
+    const obligation = this.#waiting[this.#first++] as Obligation
+    const { waitsFor } = obligation
+    waitsFor.splice(waitsFor.indexOf(this.target), 1)
+    if (this.#first === this.#waiting.length || this.#first > MAX_TAKEN) {
+      this.#waiting = this.#waiting.slice(this.#first)
+      this.#first = 0
     }
-    return null
-  }
-
-  forget(obligation: Obligation): void {
-    if (this.#waiting.delete(obligation)) obligation.waits--
-    if (this.#refused.delete(obligation)) obligation.waits--
+    return obligation
   }
 
   /** The number of the next batch: 32 bits, as messages carry it. */
