@@ -18,7 +18,7 @@ export function resolveTable(descriptor: TableDescriptor, views: readonly TableS
   assert(partitionKey.length > 0, `table ${descriptor.keyspace}.${descriptor.name} has a partition key`)
   const statics = byName("static")
   const regulars = byName("regular")
-  const visible = [...partitionKey, ...clustering, ...statics, ...regulars]
+  const visible = [...partitionKey, ...clustering.filter((column) => column.hidden === null), ...statics, ...regulars]
   const columnById = new Array<ColumnSchema | null>(descriptor.nextColumnId).fill(null)
   for (const column of columns) {
     assert(column.id < descriptor.nextColumnId && columnById[column.id] === null, `column id ${column.id} is used once and below the next`)

@@ -11,8 +11,8 @@ export type Epoch = number
 export type ColumnId = number
 
 export type ColumnKind = "partition_key" | "clustering" | "static" | "regular"
-/** What a view's hidden column holds (views.md, sections 3.1 and 3.2). Hidden columns have no CQL name. */
-export type HiddenRole = "context" | "witness" | "virtual"
+/** What a hidden column is for: in a view what views.md says (3.1 and 3.2); in a compact table what the form asks for. No statement names them. */
+export type HiddenRole = "context" | "witness" | "virtual" | "compact"
 
 export interface ColumnDescriptor {
   readonly id: ColumnId
@@ -23,7 +23,7 @@ export interface ColumnDescriptor {
   readonly position: number
   /** Clustering column in descending order. */
   readonly reversed: boolean
-  /** Set on a view's hidden columns. */
+  /** Set on hidden columns. */
   readonly hidden: HiddenRole | null
 }
 
@@ -73,7 +73,8 @@ export interface ViewDescriptor {
 
 export interface ViewFilter {
   readonly column: ColumnId
-  readonly operator: "=" | "<" | "<=" | ">" | ">="
+  readonly operator: "=" | "<" | "<=" | ">" | ">=" | "IN"
+  /** For IN the values as those of a list. */
   readonly value: string
 }
 
@@ -103,6 +104,8 @@ export interface TableDescriptor {
   readonly options: TableOptions
   /** Non-null: this table is a materialized view. */
   readonly view: ViewDescriptor | null
+  /** WITH COMPACT STORAGE. Absent: without. */
+  readonly compact?: true
   /** Its secondary indexes, by name; none when missing. */
   readonly indexes?: readonly IndexDescriptor[]
   /** Set on the hidden table of an index: the table that is indexed. */

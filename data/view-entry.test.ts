@@ -101,7 +101,7 @@ function evaluate(definition: ViewDefinition, base: Row | null, now: number): Sh
     const actual = value(column)
     if (actual === null) return {}
     const order = Buffer.compare(Buffer.from(actual), Buffer.from(operand))
-    if (!{ "=": order === 0, "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0 }[operator]) return {}
+    if (!{ "=": order === 0, "<": order < 0, "<=": order <= 0, ">": order > 0, ">=": order >= 0, IN: order === 0 }[operator]) return {}
   }
   if (key.length === 0 && !isLive(base, now)) return {}
   return { [JSON.stringify(key)]: Object.fromEntries(definition.select.filter((name) => name !== "m").map((name) => [name, value(name)])) }

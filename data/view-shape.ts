@@ -1,5 +1,6 @@
 // A view's descriptor in the form that deriving and merging entries work with, made once per view.
 import { Buffer, assert } from "../runtime/pure.ts"
+import { unpackCollection } from "./types/collections.ts"
 import type { ColumnId, TableSchema, ViewFilter } from "./schema.ts"
 import type { ValueComparator } from "./types/operations.ts"
 import { compareValues } from "./types/type-operations.ts"
@@ -110,6 +111,10 @@ function filterShape(view: TableSchema, filter: ViewFilter, keyColumns: readonly
 function condition(operator: ViewFilter["operator"], compare: ValueComparator, operand: Buffer): (value: Uint8Array) => boolean {
   const order = (value: Uint8Array): number => compare(value, 0, value.length, operand, 0, operand.length)
   switch (operator) {
+    case "IN": {
+      const values = unpackCollection(operand)
+      return (value) => values.some((each) => compare(value, 0, value.length, each, 0, each.length) === 0)
+    }
     case "=":
       return (value) => order(value) === 0
     case "<":

@@ -13,6 +13,7 @@ export function mapText(map: Readonly<Record<string, string>>): string {
 /** Begins with ` WITH`, ends with a semicolon; every option but the first stands on an indented line of its own. */
 export function optionsText(table: TableSchema, virtual: boolean, withInternals: boolean): string {
   const options: string[] = []
+  if (table.descriptor.compact === true) options.push("COMPACT STORAGE")
   if (withInternals) options.push(`ID = ${table.descriptor.uuid}`)
   if (table.clustering.length > 0) {
     const order = table.clustering.map((column) => `${quoteIdentifier(column.name)} ${column.reversed ? "DESC" : "ASC"}`)

@@ -2,9 +2,13 @@
 import { isMultiCell } from "../../data/cql-type.ts"
 import type { ColumnSchema, DroppedColumn, KeyspaceSchema, TableSchema } from "../../data/schema.ts"
 import { quoteIdentifier, typeName } from "../../data/types/type-name.ts"
+import { isStaticCompact } from "./schema-compact.ts"
 import { optionsText } from "./create-text-options.ts"
 
 const INDENT = "    "
+/** Cassandra's words about compact tables, though CREATE TABLE takes them. */
+const OMITTED =
+  "omitted because it has constructs not compatible with CQL (was created via legacy API).\nApproximate structure, for reference:\n(this should not be used to reproduce this schema)"
 
 function tableName(table: TableSchema): string {
   return `${quoteIdentifier(table.keyspace)}.${quoteIdentifier(table.name)}`
@@ -15,7 +19,8 @@ export function createTableText(keyspace: KeyspaceSchema, table: TableSchema, wi
   const dropped = withInternals ? lastDrops(table) : new Map<string, DroppedColumn>()
   const singleKey = table.partitionKey.length === 1 && table.clustering.length === 0
   const definitions: string[] = []
-  for (const column of inTextOrder(table)) {
+  for (const listed of inTextOrder(table)) {
+    const column = isStaticCompact(table) && listed.kind === "static" ? { ...listed, kind: "regular" as const } : listed
     // A column that was dropped and added again is added again below.
     if (!dropped.has(column.name)) definitions.push(columnText(column) + (singleKey && column.kind === "partition_key" ? " PRIMARY KEY" : ""))
   }
@@ -23,6 +28,7 @@ export function createTableText(keyspace: KeyspaceSchema, table: TableSchema, wi
   if (!singleKey) definitions.push(primaryKeyText(table))
   const create = `${keyspace.virtual ? "VIRTUAL" : "CREATE"} TABLE ${tableName(table)} (\n${INDENT}${definitions.join(`,\n${INDENT}`)}\n)`
   const text = create + optionsText(table, keyspace.virtual, withInternals)
+  if (table.descriptor.compact === true) return `/*\nWarning: Table ${tableName(table)} ${OMITTED}\n\n${text}\n*/`
   if (!keyspace.virtual) return text + [...dropped.values()].map((column) => dropText(table, column)).join("")
   return `/*\nWarning: Table ${tableName(table)} is a virtual table and cannot be recreated with CQL.\nStructure, for reference:\n${text}\n*/`
 }
@@ -32,7 +38,11 @@ function inTextOrder(table: TableSchema): ColumnSchema[] {
   const [statics, regulars] = [table.statics, table.regulars].map((columns) => {
     return [...columns.filter((column) => !isMultiCell(column.type)), ...columns.filter((column) => isMultiCell(column.type))]
   }) as [ColumnSchema[], ColumnSchema[]]
-  return [...table.partitionKey, ...table.clustering, ...statics, ...regulars]
+  return [...table.partitionKey, ...shown(table.clustering), ...statics, ...regulars]
+}
+
+function shown(columns: readonly ColumnSchema[]): ColumnSchema[] {
+  return columns.filter(({ hidden }) => hidden === null)
 }
 
 /** By name; of a name that was dropped several times the last. */
@@ -47,7 +57,7 @@ function columnText(column: Pick<ColumnSchema, "name" | "type" | "kind">): strin
 function primaryKeyText(table: TableSchema): string {
   const names = (columns: readonly ColumnSchema[]): string => columns.map((column) => quoteIdentifier(column.name)).join(", ")
   const partitionKey = table.partitionKey.length === 1 ? names(table.partitionKey) : `(${names(table.partitionKey)})`
-  return `PRIMARY KEY (${[partitionKey, ...table.clustering.map((column) => quoteIdentifier(column.name))].join(", ")})`
+  return `PRIMARY KEY (${[partitionKey, ...shown(table.clustering).map((column) => quoteIdentifier(column.name))].join(", ")})`
 }
 
 function dropText(table: TableSchema, dropped: DroppedColumn): string {

@@ -12,6 +12,7 @@ import { type JsonValue, encodeJson, foldNames, parseJson } from "./json-values.
 import { type CompileContext, type CompiledTerm, type TermContext, type TermValue, UNSET, columnReceiver } from "./term.ts"
 import { WriteAttributes } from "./write-attributes.ts"
 import { setOperation } from "./write-operations.ts"
+import { insertMarksRows } from "./schema-compact.ts"
 import { ModificationPlan } from "./write-plan.ts"
 import { findWritableTable } from "./write-table.ts"
 import { equalTo } from "./write-where.ts"
@@ -31,7 +32,7 @@ export function compileInsertJson(statement: InsertJsonStatement, compileContext
   const attributes = new WriteAttributes(statement.using, table, context)
   const conditions: Conditions | null = statement.ifNotExists ? { kind: "notExists" } : null
   if (conditions !== null) checkConditional(table, attributes.hasTimestamp)
-  return new ModificationPlan({ table, target, attributes, operations, marksRows: true, deletes: false, simple: null, conditions }, compileContext.variables)
+  return new ModificationPlan({ table, target, attributes, operations, marksRows: insertMarksRows(table), deletes: false, simple: null, conditions }, compileContext.variables)
 }
 
 /** The object of the request at hand, by column name. Keeps the last one, since every column asks for it. */

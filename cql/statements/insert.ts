@@ -5,6 +5,7 @@ import type { InsertStatement } from "../language/ast-dml.ts"
 import type { Term } from "../language/ast-terms.ts"
 import { type Conditions, checkConditional } from "./cas-conditions.ts"
 import { compileTerm } from "./compile-term.ts"
+import { checkCompactInsert, insertMarksRows } from "./schema-compact.ts"
 import { SimpleWrite } from "./simple-write.ts"
 import { type CompileContext, type TermContext, columnReceiver } from "./term.ts"
 import { WriteAttributes } from "./write-attributes.ts"
@@ -29,14 +30,15 @@ export function compileInsert(statement: InsertStatement, compileContext: Compil
     if (!isKeyColumn(column)) operations.push(compileSet(column, value, table, context))
   })
   checkKeyColumns(table, given)
+  checkCompactInsert(table, (column) => given.has(column))
   const restrict = (columns: readonly ColumnSchema[]) =>
     columns.filter((column) => given.has(column)).map((column) => equalTo(column, compileTerm(given.get(column) as Term, columnReceiver(table, column), context)))
   const target = { keys: restrict(table.partitionKey), clustering: restrict(table.clustering) }
   const attributes = new WriteAttributes(statement.using, table, context)
   const conditions: Conditions | null = statement.ifNotExists ? { kind: "notExists" } : null
   if (conditions !== null) checkConditional(table, attributes.hasTimestamp)
-  const simple = attributes.areDefaults && conditions === null ? SimpleWrite.of(table, target, operations, true) : null
-  return new ModificationPlan({ table, target, attributes, operations, marksRows: true, deletes: false, simple, conditions }, compileContext.variables)
+  const simple = attributes.areDefaults && conditions === null ? SimpleWrite.of(table, target, operations, insertMarksRows(table)) : null
+  return new ModificationPlan({ table, target, attributes, operations, marksRows: insertMarksRows(table), deletes: false, simple, conditions }, compileContext.variables)
 }
 
 /** All key columns are given; of the clustering columns none may be, when only static columns are written. */

@@ -1,12 +1,13 @@
 // ALTER TABLE and DROP TABLE. Views follow their base: a new regular column is selected by views that select all columns
 // and otherwise, where the view has no key column of its own, watched as evidence of life; renamed key columns are renamed.
 import type { ColumnDescriptor, DroppedColumn, KeyspaceDescriptor, TableDescriptor, ViewDescriptor } from "../../data/schema.ts"
-import { type CqlType, isMultiCell } from "../../data/cql-type.ts"
+import { type CqlType, type NativeTypeName, isMultiCell } from "../../data/cql-type.ts"
 import { quoteIdentifier, typeName } from "../../data/types/type-name.ts"
 import { ConfigurationError, InvalidRequestError } from "../errors.ts"
 import type { AlterTableStatement, ColumnDefinition, DropTableStatement, TableAlteration } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
 import { undefinedColumn } from "./find-table.ts"
+import { dropCompactStorage } from "./schema-compact.ts"
 import { checkColumnName } from "./schema-columns.ts"
 import { checkNestedCollections, refuseMasks, refuseStatics, refuseTimeToLive } from "./schema-create-table.ts"
 import { changed, checkModifiable, findKeyspace, findTable, keyspaceOf, typeScope, unchanged, viewsOf, withKeyspace, withTables, withoutTable } from "./schema-edit.ts"
@@ -14,6 +15,7 @@ import { dependentIndexes } from "./schema-index.ts"
 import { alteredOptions } from "./schema-options.ts"
 import { renameInWhereClause } from "./schema-where-text.ts"
 import { expandUserTypes, isCounter, resolveType } from "./schema-types.ts"
+import { testType } from "./value-compatibility.ts"
 import { virtualName } from "./schema-view-columns.ts"
 import { LOW_GC_GRACE } from "./schema-view.ts"
 
@@ -57,13 +59,21 @@ function altered(alteration: TableAlteration, alteree: Alteree, nowMicros: numbe
     case "alterType":
       throw new InvalidRequestError("Altering column types is no longer supported")
     case "mask":
-      return refuseMasks()
+      return [alterMask(alteration, alteree)]
     case "dropCompactStorage":
-      throw new InvalidRequestError("Cannot DROP COMPACT STORAGE on table without COMPACT STORAGE")
+      return [dropCompactStorage(alteree.table)]
   }
 }
 
+/** No column has a mask: there is nothing to drop. */
+function alterMask({ mask, column, ifExists }: Alteration<"mask">, { table }: Alteree): TableDescriptor {
+  if (mask !== null) refuseMasks()
+  if (visible(table, column) === undefined && !ifExists) throw new InvalidRequestError(`Column with name '${column}' doesn't exist on table '${table.name}'`)
+  return table
+}
+
 function addColumns(alteration: Alteration<"add">, { keyspace, table, views }: Alteree): TableDescriptor[] {
+  if (table.compact === true) throw new InvalidRequestError("Cannot add new column to a COMPACT STORAGE table")
   let next = table
   let nextViews = views
   for (const definition of alteration.columns) {
@@ -85,11 +95,11 @@ function newColumn(definition: ColumnDefinition, table: TableDescriptor, keyspac
   const type = resolveType(definition.type, typeScope(keyspace))
   if (definition.static && !table.columns.some((column) => column.kind === "clustering")) refuseStatics()
   checkNestedCollections(type, ` for column ${name}`)
-  checkCounters(table, name, type)
   const kind = definition.static ? "static" : "regular"
   const dropped = table.droppedColumns.findLast((column) => column.name === name)
   if (dropped !== undefined && isCounter(dropped.type)) throw new InvalidRequestError(`Cannot re-add previously dropped counter column ${name}`)
   if (dropped !== undefined) checkReadded(dropped, { name, type, kind })
+  checkCounters(table, name, type)
   return { id: table.nextColumnId, name, type, kind, position: -1, reversed: false, hidden: null }
 }
 
@@ -103,7 +113,7 @@ function checkCounters(table: TableDescriptor, name: string, type: CqlType): voi
 }
 
 function checkReadded(dropped: DroppedColumn, added: Pick<ColumnDescriptor, "name" | "type" | "kind">): void {
-  if (typeName(dropped.type) !== typeName(expandUserTypes(added.type))) {
+  if (!isReadableAs(dropped.type, expandUserTypes(added.type))) {
     throw new InvalidRequestError(
       `Cannot re-add previously dropped column '${added.name}' of type ${typeName(added.type)}, incompatible with previous type ${typeName(dropped.type)}`,
     )
@@ -114,6 +124,20 @@ function checkReadded(dropped: DroppedColumn, added: Pick<ColumnDescriptor, "nam
     )
   }
 }
+
+/** Could values of the old type that are still stored be read as values of the new one? */
+function isReadableAs(old: CqlType, added: CqlType): boolean {
+  if (typeName(old) === typeName(added)) return true
+  return isMultiCell(old) === isMultiCell(added) && fixedSize(old) === fixedSize(added) && testType(old, added) !== "none"
+}
+
+/** Bytes of every value, where Cassandra relies on it; 0: they differ, or might. */
+function fixedSize(type: CqlType): number {
+  if (type.kind === "vector") return type.dimension * fixedSize(type.element)
+  return type.kind === "native" ? (FIXED_SIZES[type.name] ?? 0) : 0
+}
+
+const FIXED_SIZES: Readonly<Partial<Record<NativeTypeName, number>>> = { boolean: 1, int: 4, float: 4, bigint: 8, counter: 8, double: 8, timestamp: 8, uuid: 16, timeuuid: 16 }
 
 /** The view once its base has the regular column `added`. */
 function viewWithColumn(table: TableDescriptor, added: ColumnDescriptor): TableDescriptor {
@@ -150,6 +174,7 @@ function dropColumns(alteration: Alteration<"drop">, { table, views }: Alteree, 
 
 function checkDroppable(column: ColumnDescriptor, table: TableDescriptor, views: readonly TableDescriptor[]): void {
   const name = quoteIdentifier(column.name)
+  if (table.compact === true && column.kind === "regular") throw new InvalidRequestError("Cannot drop columns from a COMPACT STORAGE table with clustering columns")
   if (isKey(column)) throw new InvalidRequestError(`Cannot drop PRIMARY KEY column ${name}`)
   if (column.type.kind === "udt" && isMultiCell(column.type)) {
     throw new InvalidRequestError(`Cannot drop non-frozen column ${name} of user type ${typeName(column.type)}`)

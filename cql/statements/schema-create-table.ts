@@ -12,6 +12,7 @@ import { checkClusteringOrder, checkColumnName } from "./schema-columns.ts"
 import {
   changed, checkModifiable, checkTableName, findKeyspace, findTable, keyspaceOf, typeScope, unchanged, withKeyspace, withTables, writtenName,
 } from "./schema-edit.ts"
+import { compactColumns } from "./schema-compact.ts"
 import { newOptions } from "./schema-options.ts"
 import { isCounter, referencesDuration, resolveType } from "./schema-types.ts"
 
@@ -29,7 +30,8 @@ export function createTable(statement: CreateTableStatement, session: string | n
       if (statement.ifNotExists) return unchanged(descriptor)
       throw new AlreadyExistsError(keyspaceName, name, `Cannot add already existing table "${name}" to keyspace "${keyspaceName}"`)
     }
-    const columns = buildColumns(statement, primaryKey, keyspace)
+    const declared = buildColumns(statement, primaryKey, keyspace)
+    const columns = statement.compactStorage ? compactColumns(declared) : declared
     checkTableName(keyspaceName, name)
     if (columns.some(({ type }) => isCounter(type))) refuseTimeToLive(given.options)
     const table: TableDescriptor = {
@@ -42,6 +44,7 @@ export function createTable(statement: CreateTableStatement, session: string | n
       droppedColumns: [],
       options: given.options,
       view: null,
+      ...(statement.compactStorage ? { compact: true } : {}),
       epoch: 0,
       truncationEpoch: 0,
     }
@@ -69,7 +72,6 @@ function checkDeclarations(statement: CreateTableStatement): void {
     names.add(name)
     if (mask !== null) refuseMasks()
   }
-  if (statement.compactStorage) throw new InvalidRequestError("COMPACT STORAGE tables are not supported")
 }
 
 /** Of a table with counters. */
@@ -78,7 +80,7 @@ export function refuseTimeToLive(options: Pick<TableDescriptor["options"], "defa
 }
 
 export function refuseMasks(): never {
-  throw new InvalidRequestError("Cannot mask columns because dynamic data masking is not enabled")
+  throw new InvalidRequestError("Cannot mask columns because dynamic data masking is not enabled. You can enable it with the dynamic_data_masking_enabled property on cassandra.yaml")
 }
 
 interface TypedColumn extends ColumnDefinition {

@@ -2,7 +2,6 @@
 // sees the schema of the moment and may be run again against a newer one.
 import { canonicalJson } from "../../data/canonical-json.ts"
 import type { SchemaDescriptor } from "../../data/schema.ts"
-import { InvalidRequestError } from "../errors.ts"
 import type { FunctionContext } from "../functions/context.ts"
 import type { SchemaStatement } from "../language/ast-schema.ts"
 import type { SchemaOutcome, SchemaPlan } from "../plan.ts"
@@ -14,6 +13,7 @@ import { createFunction, dropFunction } from "./schema-functions.ts"
 import { createIndex, dropIndex } from "./schema-index.ts"
 import { alterKeyspace, createKeyspace, dropKeyspace } from "./schema-keyspace.ts"
 import { alterType, createType, dropType } from "./schema-user-types.ts"
+import { createTrigger, dropTrigger } from "./schema-triggers.ts"
 import { createView } from "./schema-view.ts"
 
 /** `keyspace`: the session's; `functions`: what runs the bodies of functions. Throws RequestErrors. */
@@ -67,7 +67,8 @@ function transformOf(statement: SchemaStatement, keyspace: string | null, functi
     case "dropAggregate":
       return dropAggregate(statement, keyspace)
     case "createTrigger":
+      return createTrigger(statement, keyspace)
     case "dropTrigger":
-      throw new InvalidRequestError("Triggers are not supported")
+      return dropTrigger(statement, keyspace)
   }
 }

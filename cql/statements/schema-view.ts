@@ -5,7 +5,7 @@ import { isMultiCell } from "../../data/cql-type.ts"
 import { resolveTable } from "../../data/resolve-schema.ts"
 import type { Schema, TableDescriptor, TableSchema } from "../../data/schema.ts"
 import { typeName } from "../../data/types/type-name.ts"
-import { AlreadyExistsError, InvalidRequestError } from "../errors.ts"
+import { AlreadyExistsError, InvalidRequestError, SyntaxError } from "../errors.ts"
 import type { CreateViewStatement } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
 import { undefinedColumn } from "./find-table.ts"
@@ -21,6 +21,7 @@ export const LOW_GC_GRACE =
   "since this value is used to TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to expire before being replayed."
 
 export function createView(statement: CreateViewStatement, session: string | null): SchemaPlan["transform"] {
+  if (statement.compactStorage) throw new SyntaxError("COMPACT STORAGE tables are not allowed starting with version 4.0")
   const keyspaceName = keyspaceOf(statement.view, session)
   const name = statement.view.name
   if (statement.baseTable.keyspace !== null && statement.baseTable.keyspace !== keyspaceName) {
@@ -64,7 +65,6 @@ function buildView({ statement, base, schema, nowMicros, id, newUuid }: ViewInpu
   checkCoverage(statement, resolved)
   const keyNames = [...statement.primaryKey.partitionKey, ...statement.primaryKey.clustering]
   const where = viewWhere(statement, resolved, keyNames, schema, nowMicros)
-  if (statement.compactStorage) throw new InvalidRequestError("Cannot use 'COMPACT STORAGE' when defining a materialized view")
   const given = viewOptions(statement)
   checkTableName(base.keyspace, name)
   const builder = new ViewColumns(resolved)

@@ -1,5 +1,6 @@
 // Rows of system_schema and system_virtual_schema. Virtual keyspaces are described only in the latter, all others only in
 // the former; a view is in `views`, not in `tables`; hidden columns are nowhere.
+import { storageFlags } from "../../cql/statements/schema-compact.ts"
 import { initialConditionText } from "../../cql/statements/create-text-functions.ts"
 import { indexTargetText } from "../../cql/statements/create-text-indexes.ts"
 import type { ColumnSchema, KeyspaceSchema, TableOptions, TableSchema } from "../../data/schema.ts"
@@ -19,7 +20,7 @@ export const tablesRows: SchemaRows = (keyspaces) =>
       keyspace_name: table.keyspace,
       table_name: table.name,
       id: table.descriptor.uuid,
-      flags: isCounterTable(table) ? ["compound", "counter"] : ["compound"],
+      flags: [...storageFlags(table), ...(isCounterTable(table) ? ["counter"] : [])].toSorted(),
       ...optionColumns(table.options),
     }))
 
@@ -45,7 +46,7 @@ export const viewsRows: SchemaRows = (keyspaces) =>
     return rows
   })
 
-export const columnsRows: SchemaRows = (keyspaces) => tablesOf(keyspaces).flatMap((table) => table.columns.map((column) => columnRow(table, column)))
+export const columnsRows: SchemaRows = (keyspaces) => tablesOf(keyspaces).flatMap((table) => [...table.columns, ...table.hidden.filter(({ hidden }) => hidden === "compact")].map((column) => columnRow(table, column)))
 
 export const droppedColumnsRows: SchemaRows = (keyspaces) =>
   tablesOf(keyspaces).flatMap((table) => {
