@@ -17,7 +17,10 @@ import { ByteWriter } from "../data/bytes.ts"
 
 export const ENVELOPE_SIZE = 10
 
-/** Verbs 1-31 data, 32-63 views, 64-95 control (msgpack payload). Numbers are never reused. */
+/**
+ * Verbs 1-31 data, 32-63 views, 64-95 control (msgpack payload). Numbers are never reused.
+ * The payload of writeAck: u32 × more requests that are acknowledged.
+ */
 export const VERB = {
   write: 1, writeAck: 2, writeFailed: 3, read: 4, readData: 5, readDigest: 6, readFailed: 7, hint: 8, readRepair: 9,
   paxosPrepare: 10, paxosPromise: 11, paxosPropose: 12, paxosAccept: 13, paxosFailed: 14,

@@ -12,7 +12,7 @@ import { AssertionError, Buffer, type Maybe, isPromise } from "../runtime/pure.t
 import { type Snapshot, MetadataUnavailableError } from "./cluster-metadata.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import { FAILURE } from "./failure.ts"
-import { type Message, VERB } from "./messages.ts"
+import { type Message, type MessageRouter, VERB } from "./messages.ts"
 import { tablesOf } from "./mutation-tables.ts"
 import { READ_FLAG, decodeReadCommand, decodeReadHead } from "./read-command-codec.ts"
 import { ResponseWriter, digestResponse } from "./read-response.ts"
@@ -33,6 +33,26 @@ class Refusal extends Error {
   }
 }
 
+/** One message to each node, with all of its requests: a message costs as much as the rest of what acknowledging takes. */
+function acknowledge(router: MessageRouter, askers: readonly Asker[]): void {
+  for (let first = 0; first < askers.length; first++) {
+    const { from, requestId } = askers[first] as Asker
+    if (isAmong(from, askers, first)) continue
+    const out = router.begin(VERB.writeAck, 0, requestId)
+    for (let index = first + 1; index < askers.length; index++) {
+      const other = askers[index] as Asker
+      if (other.from === from) out.uint32(other.requestId)
+    }
+    router.send(from)
+  }
+}
+
+/** Whether one of the first `count` is of that node. There are few nodes: the search ends soon. */
+function isAmong(node: NodeId, askers: readonly Asker[], count: number): boolean {
+  for (let index = 0; index < count; index++) if ((askers[index] as Asker).from === node) return true
+  return false
+}
+
 const MAX_POOLED_WRITERS = 16
 const MAX_POOLED_BYTES = 256 * 1024
 
@@ -51,10 +71,7 @@ export class Replica {
       for (const asker of askers) this.#refuse(asker, VERB.writeFailed, error)
       return
     }
-    for (const asker of askers) {
-      router.begin(VERB.writeAck, 0, asker.requestId)
-      router.send(asker.from)
-    }
+    acknowledge(router, askers)
   }
 
   constructor(deps: CoordinatorDeps) {

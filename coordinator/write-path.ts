@@ -11,6 +11,7 @@
 import {
   CONSISTENCY, type Consistency, type RequestError, UnavailableError, WriteFailureError, WriteTimeoutError, type WriteType,
 } from "../cql/errors.ts"
+import { readUint32 } from "../data/bytes.ts"
 import type { ApplySource } from "../data/local-store.ts"
 import { mutationTokenHigh, mutationTokenLow } from "../data/mutation.ts"
 import type { Placement } from "../data/topology.ts"
@@ -45,8 +46,8 @@ export class WritePath implements TraceHolder {
     this.#deps = deps
     this.#view = view
     this.#requests = requests
-    deps.router.handle(VERB.writeAck, (message) => this.#answered(message, FAILURE.unknown, true))
-    deps.router.handle(VERB.writeFailed, (message) => this.#answered(message, message.bytes.readUInt16BE(message.at), false))
+    deps.router.handle(VERB.writeAck, (message) => this.#acknowledged(message))
+    deps.router.handle(VERB.writeFailed, (message) => this.#refused(message, message.bytes.readUInt16BE(message.at)))
   }
 
   /** As Coordinator.write. */
@@ -262,16 +263,27 @@ export class WritePath implements TraceHolder {
     if (record instanceof WriteRecord) this.#settle(record, node, true, 0)
   }
 
-  #answered(message: Message, code: number, acknowledged: boolean): void {
-    const record = this.#requests.get(message.requestId)
-    if (!(record instanceof WriteRecord)) return
-    if (code === FAILURE.staleEpoch) {
-      // An answer to an earlier sending, when it has been sent since at that epoch.
-      if (message.epoch > Math.max(record.sentEpoch, record.awaitedEpoch)) this.#sendAgain(record, message.from, message.epoch)
+  /** The message's own request and those its payload names. */
+  #acknowledged({ requestId, from, bytes, at }: Message): void {
+    this.#answered(requestId, from, true, 0)
+    for (let next = at; next + 4 <= bytes.length; next += 4) this.#answered(readUint32(bytes, next), from, true, 0)
+  }
+
+  #refused({ requestId, from, epoch }: Message, code: number): void {
+    if (code !== FAILURE.staleEpoch) {
+      this.#answered(requestId, from, false, code)
       return
     }
-    record.trace?.event(`REQUEST_RSP message received from /${this.#view.addressOf(message.from)}`)
-    this.#settle(record, message.from, acknowledged, code)
+    const record = this.#requests.get(requestId)
+    // An answer to an earlier sending, when it has been sent since at that epoch.
+    if (record instanceof WriteRecord && epoch > Math.max(record.sentEpoch, record.awaitedEpoch)) this.#sendAgain(record, from, epoch)
+  }
+
+  #answered(requestId: number, from: NodeId, acknowledged: boolean, code: number): void {
+    const record = this.#requests.get(requestId)
+    if (!(record instanceof WriteRecord)) return
+    record.trace?.event(`REQUEST_RSP message received from /${this.#view.addressOf(from)}`)
+    this.#settle(record, from, acknowledged, code)
   }
 
   #settle(record: WriteRecord, node: NodeId, acknowledged: boolean, code: number): void {

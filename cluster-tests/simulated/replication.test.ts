@@ -36,6 +36,13 @@ describe("three nodes", () => {
     }
   })
 
+  test("many writes at once, from two nodes: each has its acknowledgement from everybody", async () => {
+    const cluster = await start(5)
+    const writes = Array.from({ length: 200 }, (_, index) => cluster.startWrite((index % 2) + 1, insert(`k${index}`, 1, "v", 1), CONSISTENCY.all))
+    await cluster.wait(Promise.all(writes))
+    expect(await rows(cluster, 3, wholeTable(cluster.table("ks", "t")), CONSISTENCY.one)).toHaveLength(200)
+  })
+
   test("a node that is cut off misses writes, gets them as hints when healed", async () => {
     const cluster = await start(2)
     cluster.partition([1], [2, 3])
