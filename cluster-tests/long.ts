@@ -31,12 +31,16 @@ const CAMPAIGNS: readonly Campaign[] = [
     environment: (_first, count) => ({ BELVEDERE_RUNS: String(count) }),
   },
   {
-    name: "crashes of the simulated disk", file: "storage/crash.test.ts", unit: "seeds of every operation, by kill and by loss of power", perRound: 3,
+    name: "crashes of the simulated disk", file: "storage/crash.test.ts", unit: "seeds of every operation in every mode, by kill and by loss of power", perRound: 3,
     environment: (first, count) => ({ CRASH_SEED: String(first), CRASH_SEEDS: String(count) }),
   },
   {
     name: "kill -9 under load", file: "cluster-tests/processes/kill-rounds.test.ts", unit: "rounds", perRound: 10,
     environment: (first, count) => ({ SEED: String(first), KILL_ROUNDS: String(count) }),
+  },
+  {
+    name: "kill -9 under load, commitlog_sync batch", file: "cluster-tests/processes/kill-rounds.test.ts", unit: "rounds", perRound: 10,
+    environment: (first, count) => ({ SEED: String(first), KILL_ROUNDS: String(count), KILL_SYNC: "batch" }),
   },
 ]
 
