@@ -4,6 +4,7 @@ import type { CasRequest } from "../cql/plan.ts"
 import type { RowSink } from "../data/local-store.ts"
 import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import type { ReadCommand } from "../data/read-command.ts"
+import type { Clock } from "../runtime/clock.ts"
 import type { Completion, Coordinator } from "./coordinator.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import { ClusterView } from "./cluster-view.ts"
@@ -23,6 +24,7 @@ import type { Trace } from "./trace.ts"
 import { WritePath } from "./write-path.ts"
 
 export class NodeCoordinator implements Coordinator {
+  readonly #clock: Clock
   readonly #requests: RequestTable
   readonly #speculations: RequestTable
   readonly #writes: WritePath
@@ -35,6 +37,7 @@ export class NodeCoordinator implements Coordinator {
 
   /** Registers its handlers with the router: before the router starts. */
   constructor(deps: CoordinatorDeps) {
+    this.#clock = deps.clock
     this.#requests = new RequestTable(deps.clock)
     this.#speculations = new RequestTable(deps.clock)
     const view = new ClusterView(deps.self, deps.metadata, deps.liveness)
@@ -100,6 +103,14 @@ export class NodeCoordinator implements Coordinator {
   /** Delivers one hint; see WritePath.deliver. */
   deliver(verb: number, keyspace: string, mutation: Buffer, to: number, completion: Completion): void {
     this.#writes.deliver(verb, keyspace, mutation, to, completion)
+  }
+
+  /** The node's clock, for what runs statements. */
+  monotonicMs(): number {
+    return this.#clock.monotonicMs()
+  }
+  atTurnEnd(fn: () => void): void {
+    this.#clock.atTurnEnd(fn)
   }
 
   /** What is started until the next call is traced by this. */

@@ -10,6 +10,8 @@ import type { NodeCoordinator } from "./node-coordinator.ts"
 import type { TraceSession } from "./tracing.ts"
 
 const MAX_POOLED = 4096
+/** An aggregate over a whole table is a loop of thousands of reads. */
+const LONGEST_TURN_MS = 4
 
 /** Answers a write. */
 export class WriteRun implements Completion {
@@ -51,6 +53,7 @@ export class ReadRun implements Completion {
   #isStarting = false
   #isDone = false
   #serialKey: Buffer | null = null
+  readonly #goOn = (): void => this.run()
   readonly #pool: ReadRun[]
   readonly #coordinator: NodeCoordinator
 
@@ -73,9 +76,10 @@ export class ReadRun implements Completion {
     }
   }
 
-  /** A loop, not a recursion: reads of data in memory are done before `read` returns. */
+  /** A loop, not a recursion: reads of data in memory are done before `read` returns. Many of them let others be served in between. */
   #run(): void {
     const select = this.select as Select
+    const startedMs = this.#coordinator.monotonicMs()
     for (;;) {
       const command = select.next()
       if (command === null) {
@@ -91,6 +95,10 @@ export class ReadRun implements Completion {
       this.#isStarting = false
       // Not done yet: `done` goes on. Failed: everything is given back already.
       if (!this.#isDone || this.select === null) return
+      if (this.#coordinator.monotonicMs() - startedMs > LONGEST_TURN_MS) {
+        this.#coordinator.atTurnEnd(this.#goOn)
+        return
+      }
     }
   }
 

@@ -7,6 +7,8 @@
 // 2. A partition with a deletion, range tombstones or a static row goes the long way, and so does a row of several fragments.
 //    That may show after rows were handed on: the caller forgets them.
 //
+// 3. So does a read that meets very many rows: the long way lets others be served in between.
+//
 // It never waits: when blocks are better waited for (read-pace.ts) the caller takes the long way at once.
 import type { DirectRead, DirectSink } from "../data/direct-read.ts"
 import { FLAG, itemFlags, simpleTimestampAt } from "../data/row-format.ts"
@@ -16,6 +18,9 @@ import { slicesAfter } from "./read-run.ts"
 import { compareTimestampAt, isLiveRow } from "./row-merge.ts"
 import type { SSTable } from "./sstable.ts"
 import type { TableStore } from "./table-store.ts"
+
+/** Live and dead ones. */
+const MOST_ROWS = 10_000
 
 /** False: the long way, from the start; rows may have been handed on already. Throws CorruptFileError, DiskError. */
 export function readDirectly(store: TableStore, read: DirectRead, sink: DirectSink): boolean {
@@ -59,8 +64,8 @@ function readFiles(store: TableStore, from: number, read: DirectRead, sink: Dire
 
 function readRows(source: PartitionSource, read: DirectRead, sink: DirectSink): boolean {
   source.openRows(read.after === null ? read.slices : slicesAfter(read.slices, read.after, read.reversed, read.table), read.reversed)
-  while (source.nextRow()) {
-    if (!source.isSingle) return false
+  for (let left = MOST_ROWS; source.nextRow(); left--) {
+    if (!source.isSingle || left === 0) return false
     if (isLiveRow(source.bytes, source.at, read.nowSeconds) && !sink.directRow(source.bytes, source.at)) break
   }
   return true

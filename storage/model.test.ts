@@ -349,7 +349,7 @@ class Subject {
         throw error
       },
     }
-    const options = { tables: [this.#table], blockCacheBytes: 40_000, alwaysWaitForDisk: this.#alwaysWait, commitlogSegmentBytes: 4096, memtableSpaceBytes: this.#memtableSpaceBytes }
+    const options = { tables: [this.#table], blockCacheBytes: 40_000, alwaysWaitForDisk: this.#alwaysWait, commitlogSegmentBytes: 4096, memtableSpaceBytes: this.#memtableSpaceBytes, rowsPerShare: this.#alwaysWait ? 3 : 10_000 }
     this.#store = await this.settle(openStore({ disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options, events }))
   }
   get store(): Store {

@@ -14,6 +14,12 @@ const NO_BYTES = Buffer.alloc(0)
 const NO_TOMBSTONES: readonly RangeTombstone[] = []
 export const EVERY_ROW: readonly ClusteringSlice[] = [{ start: NO_BYTES, startInclusive: true, end: NO_BYTES, endInclusive: true }]
 
+/** What a step found: no more rows, a row, or a row of which nothing is left. */
+export const STEP = { end: 0, row: 1, nothing: 2 } as const
+export type Step = (typeof STEP)[keyof typeof STEP]
+/** What a row that is merged costs, in rows that are handed on as they lie. */
+const MERGED_ROW = 2
+
 export class PartitionMerge {
   /** The current row (or static row): an item of `bytes` at [at, end). Valid until the next call. */
   bytes: Buffer = NO_BYTES
@@ -29,6 +35,11 @@ export class PartitionMerge {
   #allCount = 0
   readonly #sources: (PartitionSource | null)[] = []
   #count = 0
+  /** What has been looked at since `work` was set to 0: rows, those that had to be merged counted MERGED_ROW times. */
+  work = 0
+  /** The row that the last step looked at, whatever is left of it: an item of `placeBytes` at `placeAt`. */
+  placeBytes: Buffer = NO_BYTES
+  placeAt = 0
   #started = false
   #slices: readonly ClusteringSlice[] = EVERY_ROW
   #reversed = false
@@ -75,13 +86,20 @@ export class PartitionMerge {
     return fragments.count > 0 && this.#emit(this.deletion)
   }
 
-  /** Makes the next row the current one; false at the end. Rows of which nothing is left are passed over. */
+  /** Makes the next row the current one; false at the end. Rows of which nothing is left are passed over, however many. */
   next(): boolean {
-    if (!this.#started) this.#start()
-    while (this.#count > 0) {
-      if (this.#count === 1 ? this.#onlySource(this.#sources[0] as PartitionSource) : this.#mergeNext()) return true
+    for (;;) {
+      const step = this.step()
+      if (step !== STEP.nothing) return step === STEP.row
     }
-    return false
+  }
+
+  /** Looks at the next row, and makes it the current one if something is left of it. */
+  step(): Step {
+    if (!this.#started) this.#start()
+    if (this.#count === 0) return STEP.end
+    const found = this.#count === 1 ? this.#onlySource(this.#sources[0] as PartitionSource) : this.#mergeNext()
+    return found ? STEP.row : STEP.nothing
   }
 
   /** The deletion of partition or range that covers a clustering. */
@@ -115,6 +133,9 @@ export class PartitionMerge {
     const bytes = source.bytes
     const at = source.at
     const isAlone = source.isSingle && this.deletion === null && this.tombstones.length === 0
+    this.placeBytes = bytes
+    this.placeAt = at
+    this.work += isAlone ? 1 : MERGED_ROW
     if (isAlone) {
       this.bytes = bytes
       this.at = at
@@ -141,6 +162,9 @@ export class PartitionMerge {
     const fragments = this.#fragments
     fragments.clear()
     const { bytes, at } = first
+    this.placeBytes = bytes
+    this.placeAt = at
+    this.work += MERGED_ROW
     const covering = this.covering(bytes, clusteringStart(at), clusteringEnd(bytes, at))
     let taken = 0
     for (let index = 0; index < this.#count; index++) {

@@ -2,13 +2,12 @@
 // a view are entries and merge as such, everything else by reconciliation.
 import type { Buffer } from "../runtime/pure.ts"
 import { ByteReader, type ByteWriter, readInt32, readUint16, readUint32 } from "../data/bytes.ts"
-import { partitionKeyValues } from "../data/partition-key.ts"
 import { mergeRows } from "../data/reconcile.ts"
 import type { Deletion, Row } from "../data/row.ts"
 import { CELL_KIND } from "../data/row.ts"
-import { FLAG, clusteringEnd, decodeClustering, decodeRow, encodeRow, itemFlags, simpleColumnsAt, simpleTimestampAt } from "../data/row-format.ts"
-import type { TableSchema, ViewDescriptor } from "../data/schema.ts"
-import { entryVisible, mergeEntries } from "../data/view-entry.ts"
+import { FLAG, clusteringEnd, decodeRow, encodeRow, itemFlags, simpleColumnsAt, simpleTimestampAt } from "../data/row-format.ts"
+import type { TableSchema } from "../data/schema.ts"
+import { mergeEntries } from "../data/view-entry.ts"
 import { viewShape } from "../data/view-shape.ts"
 
 /** Where the fragments of a row lie. Reused from row to row. */
@@ -138,18 +137,4 @@ export function isLiveRow(bytes: Buffer, at: number, nowSeconds: number): boolea
     if ((kindByte & 0x80) !== 0) to += 2 + readUint16(bytes, to)
   }
   return false
-}
-
-/** Whether a view's merged entry is one that readers see, as far as limits are concerned. */
-export function isLiveEntry(view: TableSchema, key: Uint8Array, bytes: Buffer, at: number, nowSeconds: number): boolean {
-  if ((itemFlags(bytes, at) & FLAG.simple) !== 0) {
-    // All its cells are plain: the witness alone decides, because it stands only where context and key match.
-    const columns = simpleColumnsAt(bytes, at)
-    const { witness } = view.view as ViewDescriptor
-    for (let left = readUint16(bytes, columns); left > 0; left--) if (readUint16(bytes, columns + 2 * left) === witness) return true
-    return false
-  }
-  const row = decodeRow(new ByteReader(bytes, at))
-  const clustering = decodeClustering(row.clustering)
-  return entryVisible(view, row, [...partitionKeyValues(view, key), ...clustering], nowSeconds)
 }

@@ -34,6 +34,8 @@ export interface StoreOptions {
   readonly blockCacheBytes: number
   /** Never read a block in a way that blocks, if it can be told beforehand. Else only while the disk is slow. */
   readonly alwaysWaitForDisk: boolean
+  /** Longer reads let others be served in between (read-run.ts). */
+  readonly rowsPerShare: number
 }
 
 export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
@@ -51,4 +53,6 @@ export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
   // Half a million rows of 200 bytes; with it and a full memtable a node stays well under 700 MB.
   blockCacheBytes: 128 << 20,
   alwaysWaitForDisk: false,
+  // Some milliseconds, and more than the pages that drivers ask for: those are read at one point in time.
+  rowsPerShare: 10_000,
 }

@@ -5,7 +5,8 @@
 // needs no lock: blocks that are missing are brought into the cache before the stretch begins, and what may have changed
 // meanwhile does not matter, because everything is looked at again in it.
 //
-// A read merges memtables and SSTables newest first, also in one stretch, after missing blocks have been brought in.
+// A read merges memtables and SSTables newest first, also in one stretch unless it is long (read-run.ts), after missing blocks
+// have been brought in.
 import { Buffer, type Maybe } from "../runtime/pure.ts"
 import { readUint32 } from "../data/bytes.ts"
 import type {
@@ -22,7 +23,6 @@ import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-row
 import { readDirectly } from "./direct-reader.ts"
 import { bringIn } from "./missing-blocks.ts"
 import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
-import { isKnownEntry } from "./known-entry.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
@@ -66,8 +66,6 @@ export class Store implements LocalStore {
     const size = bytes.readUInt32BE(0)
     // A view entry is a whole row, with its key once more: it may be larger than any mutation of that row.
     if (size > this.#log.maximumMutationBytes && source !== "view") throw new MutationTooLargeError(size, this.#log.maximumMutationBytes)
-    // Durable when everything before it is.
-    if (source === "view" && isKnownEntry(bytes, this.#tables)) return this.#log.last
     if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
     if (hasViews && derive !== null) {
       const waiting = this.#state.pace.shouldWait() ? bringIn((into) => addMissingForDerive(bytes, this.#tables, into)) : null
@@ -129,7 +127,7 @@ export class Store implements LocalStore {
       const waiting = bringIn((into) => table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, into))
       if (waiting !== null) return this.#loaded(waiting).then(() => this.#run(command, sink, null))
     }
-    this.#run(command, sink, null)
+    return this.#run(command, sink, null)
   }
 
   readDirect(read: DirectRead, sink: DirectSink): boolean {
@@ -233,15 +231,27 @@ export class Store implements LocalStore {
     })
   }
 
-  #run(command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): void {
+  #run(command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): Maybe<void> {
+    const run = this.#idleRuns.pop() ?? new ReadRun(this.#state.options.rowsPerShare)
+    run.begin(command, sink, isEnough)
+    if (!this.#runShare(run, command)) return this.#runOn(run, command)
+    this.#idleRuns.push(run)
+  }
+
+  /** The other shares of a long read, each in a turn of its own: others are served in between. */
+  async #runOn(run: ReadRun, command: ReadCommand): Promise<void> {
+    do await new Promise<void>((resolve) => this.#state.clock.atTurnEnd(resolve))
+    while (!this.#runShare(run, command))
+    this.#idleRuns.push(run)
+  }
+
+  /** False: there is more. A run that fails is not used again. */
+  #runShare(run: ReadRun, command: ReadCommand): boolean {
     const table = this.#table(command.table.id, "a read")
-    const run = this.#idleRuns.pop() ?? new ReadRun()
     try {
-      run.run(table, command, sink, isEnough)
+      return run.run(table)
     } catch (error) {
       throw this.#failures.noted(error)
-    } finally {
-      this.#idleRuns.push(run)
     }
   }
 

@@ -37,7 +37,7 @@ export class Machine {
     const { disk, clock, jobs } = this.simulation.start(1)
     return this.settle(
       openStore({
-        disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [TABLE], ...options },
+        disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [TABLE], rowsPerShare: 1_000_000, ...options },
         events: { obligation: () => undefined, failed: (error) => this.failures.push(error), ...events },
       }),
     )

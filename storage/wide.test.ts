@@ -24,7 +24,7 @@ async function withStore(table: TableSchema, body: (store: Store, settle: <T>(pr
     return settled
   }
   const events = { obligation: () => undefined }
-  const store = await settle(openStore({ disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [table], blockCacheBytes: 100_000 }, events }))
+  const store = await settle(openStore({ disk, clock, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [table], blockCacheBytes: 100_000, rowsPerShare: 1_000_000 }, events }))
   await body(store, settle)
   await settle(store.close())
 }

@@ -20,7 +20,7 @@ import { RowProjector } from "./row-projector.ts"
 import type { SelectDefinition } from "./select-definition.ts"
 import { boundLimit } from "./select-limit.ts"
 import { boundSlices } from "./select-targets.ts"
-import { ViewVisibility } from "./view-visibility.ts"
+import { ViewVisibility } from "../../data/view-visibility.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 const EVERY_ROW: readonly ClusteringSlice[] = [{ start: NO_BYTES, startInclusive: true, end: NO_BYTES, endInclusive: true }]

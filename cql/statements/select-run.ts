@@ -3,7 +3,8 @@
 // 1. `start` works out what to read (keys or a token range, slices), or resumes it from the paging state.
 // 2. `next` gives one command at a time; its limit is what the page still wants, bounded so that filters and aggregates
 //    read in pieces.
-// 3. The rows come as to any RowSink. Those that are live, visible and pass the filters go to the page (select-page.ts).
+// 3. The rows come as to any RowSink. Those that are live (of a view: visible) and pass the filters go to the page
+//    (select-page.ts).
 // 4. A command that brought fewer rows than its limit has exhausted its target; then comes the next key, or the end.
 //
 // The position of the last row taken is kept on the way (copied, since rows are valid during a call only): it is where the
@@ -23,7 +24,6 @@ import { type PagingState, decodePagingState, encodePagingState } from "./paging
 import type { SelectDefinition } from "./select-definition.ts"
 import { boundLimit } from "./select-limit.ts"
 import { boundKeys, boundSlices, boundTokenRange } from "./select-targets.ts"
-import { ViewVisibility } from "./view-visibility.ts"
 
 /** Rows of one command when the page does not say how many: bounds what a replica sends at once. */
 const ROWS_PER_COMMAND = 10_000
@@ -37,7 +37,6 @@ export class SelectRun implements Select {
   readonly #definition: SelectDefinition
   readonly #release: (run: SelectRun) => void
   readonly #page: Page
-  readonly #visibility: ViewVisibility | null
   #nowSeconds = 0
   #targets: Target[] = []
   #target = 0
@@ -72,7 +71,6 @@ export class SelectRun implements Select {
     this.#definition = definition
     this.#release = release
     this.#page = new Page(definition)
-    this.#visibility = definition.table.kind === "view" ? new ViewVisibility(definition.table) : null
   }
 
   start(values: BoundValues, options: QueryOptions, nowSeconds: number): void {
@@ -186,11 +184,6 @@ export class SelectRun implements Select {
     }
     if (!live) return true
     this.#counted++
-    // An entry of a view is there for replicas; readers see it while its evidence holds (views: V of the entry).
-    if (this.#visibility !== null && !this.#visibility.isVisible(this.#key, bytes, from, this.#nowSeconds)) {
-      this.#moveTo(bytes, clusteringStart(from), clusteringEnd(bytes, from))
-      return true
-    }
     this.#partitionRows++
     if (!this.#page.row(bytes, from)) {
       this.#stopped = true

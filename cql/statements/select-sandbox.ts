@@ -1,15 +1,16 @@
 // A tiny store in memory and a way to run SELECTs against it: for tests.
 import { ByteWriter } from "../../data/bytes.ts"
-import { serializePartitionKey } from "../../data/partition-key.ts"
+import { partitionKeyValues, serializePartitionKey } from "../../data/partition-key.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import type { ClusteringSlice, ReadCommand } from "../../data/read-command.ts"
 import { isLive } from "../../data/reconcile.ts"
 import { CELL_KIND, type Cell, type Row } from "../../data/row.ts"
-import { encodeClustering, rowBytes } from "../../data/row-format.ts"
+import { decodeClustering, encodeClustering, rowBytes } from "../../data/row-format.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
 import { compareTokens, rangeContains, tokenOf } from "../../data/token.ts"
 import type { CqlValue } from "../../data/types/operations.ts"
 import { decodeValue, encodeValue } from "../../data/types/type-operations.ts"
+import { entryVisible } from "../../data/view-entry.ts"
 import { Buffer, assert } from "../../runtime/pure.ts"
 import { CONSISTENCY } from "../errors.ts"
 import type { FunctionContext } from "../functions/context.ts"
@@ -124,6 +125,8 @@ function sendPartition(command: ReadCommand, partition: Partition, left: number,
     const order = table.compareClustering(row.clustering, 0, row.clustering.length, inside, 0, inside.length)
     return reversed ? order < 0 : order > 0
   }
+  const isLiveHere = (row: Row): boolean =>
+    table.kind !== "view" ? isLive(row, nowSeconds) : entryVisible(table, row, [...partitionKeyValues(table, partition.key), ...decodeClustering(row.clustering)], nowSeconds)
   const rows = partition.rows.filter(isWanted)
   if (reversed) rows.reverse()
   sink.partition(tokenOf(partition.key), partition.key, null)
@@ -132,7 +135,7 @@ function sendPartition(command: ReadCommand, partition: Partition, left: number,
     const out = new ByteWriter()
     out.bytes(Buffer.from("xyz"))
     out.bytes(rowBytes(row))
-    const goesOn = sink.row(out.view(), 3, out.length, isLive(row, nowSeconds))
+    const goesOn = sink.row(out.view(), 3, out.length, isLiveHere(row))
     out.view().fill(0xee)
     return goesOn
   }
@@ -140,7 +143,7 @@ function sendPartition(command: ReadCommand, partition: Partition, left: number,
   let count = 0
   for (const row of rows) {
     if (count >= Math.min(left, command.perPartitionLimit)) break
-    if (isLive(row, nowSeconds)) count++
+    if (isLiveHere(row)) count++
     if (!send(row)) {
       sink.partitionEnd()
       return -1

@@ -10,7 +10,7 @@ import { entryVisible, projectEntry } from "../../data/view-entry.ts"
 import { serializePartitionKey } from "../../data/partition-key.ts"
 import type { Buffer } from "../../runtime/pure.ts"
 import { NOW_SECONDS, SelectSandbox } from "./select-sandbox.ts"
-import { ViewVisibility } from "./view-visibility.ts"
+import { ViewVisibility } from "../../data/view-visibility.ts"
 
 const box = new SelectSandbox()
 box.run("CREATE TABLE base (k int, c int, v int, w int, PRIMARY KEY (k, c))")

@@ -1,15 +1,15 @@
 // Which entries of a view readers see (data/view-entry.ts says what an entry is). Most entries are SIMPLE rows: nothing in
 // them is deleted or expires, so that it is enough to compare the context's bytes with the key's. Others are decoded.
-import type { Buffer } from "../../runtime/pure.ts"
-import { ByteReader } from "../../data/bytes.ts"
-import { partitionKeyValues } from "../../data/partition-key.ts"
-import { FLAG, clusteringStart, decodeClustering, decodeRow, itemFlags, simpleColumnsAt } from "../../data/row-format.ts"
-import type { TableSchema } from "../../data/schema.ts"
-import { entryVisible } from "../../data/view-entry.ts"
-import { viewShape } from "../../data/view-shape.ts"
+import type { Buffer } from "../runtime/pure.ts"
+import { ByteReader } from "./bytes.ts"
+import { partitionKeyValues } from "./partition-key.ts"
+import { FLAG, clusteringStart, decodeClustering, decodeRow, itemFlags, simpleColumnsAt } from "./row-format.ts"
+import type { TableSchema } from "./schema.ts"
+import { entryVisible } from "./view-entry.ts"
+import { viewShape } from "./view-shape.ts"
 
 export class ViewVisibility {
-  readonly #view: TableSchema
+  readonly view: TableSchema
   /** The simple way fits this view: no filters, and one column of new key at most. */
   readonly #isPlain: boolean
   readonly #witness: number
@@ -21,7 +21,7 @@ export class ViewVisibility {
   /** REQUIRES: `view` is a view. */
   constructor(view: TableSchema) {
     const { filters, newKeys, witness } = viewShape(view)
-    this.#view = view
+    this.view = view
     this.#witness = witness
     this.#newKeys = newKeys.length
     this.#context = newKeys[0]?.contextColumn ?? -1
@@ -34,7 +34,7 @@ export class ViewVisibility {
   isVisible(key: Buffer, bytes: Buffer, from: number, nowSeconds: number): boolean {
     if (this.#isPlain && (itemFlags(bytes, from) & FLAG.simple) !== 0) return this.#isSimpleVisible(key, bytes, from)
     const entry = decodeRow(new ByteReader(bytes, from))
-    return entryVisible(this.#view, entry, [...partitionKeyValues(this.#view, key), ...decodeClustering(entry.clustering)], nowSeconds)
+    return entryVisible(this.view, entry, [...partitionKeyValues(this.view, key), ...decodeClustering(entry.clustering)], nowSeconds)
   }
 
   #isSimpleVisible(key: Buffer, bytes: Buffer, from: number): boolean {
@@ -56,9 +56,9 @@ export class ViewVisibility {
 
   /** Is `bytes[start, start + length)` what the view's key holds at the new key column? */
   #equalsKey(key: Buffer, bytes: Buffer, from: number, start: number, length: number): boolean {
-    if (this.#keyIndex < this.#view.partitionKey.length) return equal(bytes, start, length, key, 0, key.length)
+    if (this.#keyIndex < this.view.partitionKey.length) return equal(bytes, start, length, key, 0, key.length)
     let at = clusteringStart(from)
-    for (let skip = this.#keyIndex - this.#view.partitionKey.length; skip > 0; skip--) at += 4 + bytes.readInt32BE(at)
+    for (let skip = this.#keyIndex - this.view.partitionKey.length; skip > 0; skip--) at += 4 + bytes.readInt32BE(at)
     return equal(bytes, start, length, bytes, at + 4, bytes.readInt32BE(at))
   }
 }
