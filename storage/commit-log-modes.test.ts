@@ -5,7 +5,7 @@ import type { Buffer } from "../runtime/pure.ts"
 import { segmentName } from "./commit-log-format.ts"
 import { CommitLogError, CorruptFileError, DiskFullError } from "./errors.ts"
 import type { Store } from "./store.ts"
-import { LOG, Machine, TABLE, chunkStarts, logs, rowCount, values } from "./test-machine.ts"
+import { LOG, Machine, TABLE, chunkStarts, logs, rowCount, values } from "./testing-machine.ts"
 import { mutationOf, simplePut, testTable } from "./testing.ts"
 
 function countSyncs(machine: Machine): number[] {

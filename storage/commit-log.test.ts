@@ -4,7 +4,7 @@ import { DiskError } from "../runtime/disk.ts"
 import { CHUNK_HEADER_BYTES, SEGMENT_HEADER_BYTES, segmentName } from "./commit-log-format.ts"
 import { CorruptFileError, DiskFullError, UnknownTableError } from "./errors.ts"
 import type { Store } from "./store.ts"
-import { LOG, Machine, TABLE, chunkStarts, logs, rowCount, values } from "./test-machine.ts"
+import { LOG, Machine, TABLE, chunkStarts, logs, rowCount, values } from "./testing-machine.ts"
 import { mutationOf, simplePut, testTable } from "./testing.ts"
 
 /** A store with ten chunks of one record each in its log, killed. */
