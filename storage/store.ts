@@ -23,6 +23,7 @@ import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-row
 import { readDirectly } from "./direct-reader.ts"
 import { bringIn } from "./missing-blocks.ts"
 import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
+import { isKnownEntry } from "./known-entry.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
@@ -66,6 +67,8 @@ export class Store implements LocalStore {
     const size = bytes.readUInt32BE(0)
     // A view entry is a whole row, with its key once more: it may be larger than any mutation of that row.
     if (size > this.#log.maximumMutationBytes && source !== "view") throw new MutationTooLargeError(size, this.#log.maximumMutationBytes)
+    // Durable when everything before it is.
+    if (source === "view" && isKnownEntry(bytes, this.#tables)) return this.#log.last
     if (this.#space.isOverfull) return this.#applyLater(this.#files.room(), bytes, source, derive)
     if (hasViews && derive !== null) {
       const waiting = this.#state.pace.shouldWait() ? bringIn((into) => addMissingForDerive(bytes, this.#tables, into)) : null
