@@ -1,7 +1,7 @@
 // Points in time and durations: months and days move along the calendar (UTC, proleptic Gregorian), the rest is milliseconds.
 import type { DurationValue } from "../../data/types/operations.ts"
 import { InvalidRequestError } from "../errors.ts"
-import { daysFromDate, daysInMonth } from "../statements/civil-time.ts"
+import { daysFromDate, daysInMonth } from "../statements/civil-days.ts"
 import { civilDate, durationText } from "./value-text.ts"
 
 const MS_PER_DAY = 86_400_000

@@ -1,26 +1,9 @@
 // Dates and times of day as people write them, in the proleptic Gregorian calendar, to days and milliseconds since
-// 1970. No clock, no time zone data: a zone is an offset, Z, UTC or GMT, and none means UTC.
+// 1970. No clock: a zone is an offset, Z, UTC, GMT or a name (time-zones.ts), and none means UTC.
+import { daysFromDate, daysInMonth } from "./civil-days.ts"
+import { utcFromLocal } from "./time-zones.ts"
 
-const DAYS_PER_ERA = 146_097
-const DAYS_TO_1970 = 719_468
 const MS_PER_DAY = 86_400_000
-
-/** Days since 1970-01-01; null when there is no such day. */
-export function daysFromDate(year: number, month: number, day: number): number | null {
-  if (month < 1 || month > 12 || day < 1 || day > daysInMonth(year, month)) return null
-  // Years that start in March end with the leap day; 400 of them are an era.
-  const shifted = month <= 2 ? year - 1 : year
-  const era = Math.floor(shifted / 400)
-  const yearOfEra = shifted - era * 400
-  const dayOfYear = Math.floor((153 * (month > 2 ? month - 3 : month + 9) + 2) / 5) + day - 1
-  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
-  return era * DAYS_PER_ERA + dayOfEra - DAYS_TO_1970
-}
-
-export function daysInMonth(year: number, month: number): number {
-  if (month === 2) return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28
-  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31
-}
 
 const DATE = /^(-?\d{4})-(\d{2})-(\d{2})$/
 
@@ -30,7 +13,7 @@ export function parseDate(text: string): number | null {
   return match === null ? null : daysFromDate(Number(match[1]), Number(match[2]), Number(match[3]))
 }
 
-const TIMESTAMP = /^(\d{1,6})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/
+const TIMESTAMP = /^(\d{1,6})-(\d{1,2})-(\d{1,2})(?:[T ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d{1,9}))?)?)?(?:\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)|\s+([A-Z][\w/-]+))?$/
 const DATE_ALONE = /^\d{4,6}-\d{2}-\d{2}(?!\d)/
 
 /**
@@ -50,7 +33,8 @@ export function parseTimestamp(text: string): number | null {
   const ms = Number((match[7] ?? "").padEnd(3, "0").slice(0, 3))
   const isEndOfDay = hours === 24 && minutes === 0 && seconds === 0 && ms === 0
   if (days === null || (hours > 23 && !isEndOfDay) || minutes > 59 || seconds > 59 || offset === null) return null
-  return days * MS_PER_DAY + ((hours * 60 + minutes - offset) * 60 + seconds) * 1000 + ms
+  const utcMs = days * MS_PER_DAY + ((hours * 60 + minutes - offset) * 60 + seconds) * 1000 + ms
+  return match[9] === undefined ? utcMs : utcFromLocal(match[9], utcMs)
 }
 
 function zoneOffsetMinutes(zone: string | undefined): number | null {
