@@ -112,13 +112,13 @@ test("sstable.hex", () => {
   reader.uint32("crc")
   const size = reader.uint32("size of the block")
   reader.uint8("codec")
-  reader.bytes(3, "reserved")
+  reader.bytes(3, "room behind it")
   block(reader, size)
   reader.heading("stored index block")
   reader.uint32("crc")
   reader.uint32("size of the block")
   reader.uint8("codec")
-  reader.bytes(3, "reserved")
+  reader.bytes(3, "room behind it")
   indexEntry(reader)
   reader.uint32("offset of entry 0")
   reader.uint32("entries")
@@ -154,8 +154,6 @@ test("sstable.hex", () => {
 function block(reader: AnnotatingReader, size: number): void {
   const end = reader.at + size
   const entries = sstable.readUInt16BE(end - 4)
-  const partitions = sstable.readUInt16BE(end - 2)
-  const from = reader.at
   for (let left = entries; left > 0; left--) {
     const flags = sstable[reader.at + 4] as number
     if ((flags & PARTITION_FLAG) === 0) {
@@ -168,9 +166,7 @@ function block(reader: AnnotatingReader, size: number): void {
       partitionHeader(reader, flags)
     }
   }
-  reader.heading(`behind the entries, offsets from ${from}`)
-  for (let entry = 0; entry < entries; entry++) reader.uint16(`offset of entry ${entry}`)
-  for (let partition = 0; partition < partitions; partition++) reader.uint16(`entry of partition ${partition}`)
+  reader.heading("behind the entries")
   reader.uint16("entries")
   reader.uint16("partitions")
 }
@@ -181,8 +177,6 @@ function partitionHeader(reader: AnnotatingReader, flags: number): void {
   reader.uint8("flags")
   reader.uint8("reserved")
   const keySize = reader.uint16("key size")
-  reader.int32("token, upper half")
-  reader.uint32("token, lower half")
   if ((flags & 1) !== 0) {
     reader.bytes(8, "deletion: timestamp")
     reader.uint32("deletion: local deletion time")

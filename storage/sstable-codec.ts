@@ -51,8 +51,8 @@ export function compressionOf(options: Readonly<Record<string, string>>): Compre
   }
 }
 
-/** Appends the block as it is stored; returns how many bytes that are. */
-export function storeBlock(block: Buffer, compression: Compression, out: ByteWriter): number {
+/** Appends the block as it is stored; returns how many bytes that are. `extra` is the room that a reader needs behind the block, less than 2^24. */
+export function storeBlock(block: Buffer, extra: number, compression: Compression, out: ByteWriter): number {
   const { codec } = compression
   const compressed = codec === CODEC.none ? block : compress(block, codec, compression.level)
   const isSmaller = compressed.length * compression.minRatio < block.length
@@ -61,15 +61,20 @@ export function storeBlock(block: Buffer, compression: Compression, out: ByteWri
   const at = out.grow(size)
   const bytes = out.buffer
   bytes.writeUInt32BE(block.length, at + 4)
-  bytes.writeUInt32BE(0, at + 8)
+  bytes.writeUInt32BE(extra, at + 8)
   bytes[at + 8] = isSmaller ? codec : CODEC.none
   content.copy(bytes, at + STORED_BLOCK_HEADER_BYTES)
   bytes.writeUInt32BE(crc32(bytes.subarray(at + 4, at + size)), at)
   return size
 }
 
+/** The room that a block needs behind it in memory. */
+export function extraOf(stored: Buffer): number {
+  return stored.readUInt32BE(8) & 0xffffff
+}
+
 /**
- * Checks the stored block and puts what it holds where the cache has room; returns its size. Throws CorruptionError;
+ * Checks the stored block and puts what it holds where the cache has room for it and what it needs behind it; returns its size. Throws CorruptionError;
  * `offset` is where the block is stored.
  */
 export function loadBlock(stored: Buffer, offset: number, cache: BlockCache): number {
@@ -80,7 +85,7 @@ export function loadBlock(stored: Buffer, offset: number, cache: BlockCache): nu
   const codec = stored[8] as number
   const length = stored.length - STORED_BLOCK_HEADER_BYTES
   if (size > MAX_PLAIN_BYTES || (codec === CODEC.none && size !== length)) throw new CorruptionError(`expected another size of the block than ${size}`, offset + 4)
-  cache.reserve(size)
+  cache.reserve(size + extraOf(stored))
   const target = cache.reservedBytes
   const at = cache.reservedAt
   if (codec === CODEC.none) {

@@ -10,11 +10,11 @@
 //                 24×u8 0; u32 crc of the bytes before it in the footer; u32 magic "BLVt"
 //
 //   stored block  u32 crc of the rest, u32 size of the block, u8 codec (0: none, 1: LZ4, 2: Snappy, 3: zlib, 4: Zstandard),
-//                 3×u8 0, the block's bytes; blocks and index blocks alike
+//                 u24 room that a reader needs behind it, the block's bytes; blocks and index blocks alike
 //
-//   block         entries, then for each entry u16 its offset, then for each partition header u16 which entry it is,
-//                 then u16 entries, u16 partitions. A block is closed when its entries reach a size that the table's
-//                 compression options say (sstable-codec.ts; 4 KiB unless they do), at most 64 KiB, so that offsets fit.
+//   block         entries, then u16 how many, u16 how many of them are partition headers. A block is closed when its
+//                 entries reach a size that the table's compression options say (sstable-codec.ts; 4 KiB unless
+//                 they do), at most 64 KiB. In memory it has tables of its entries (sstable-block.ts).
 //   entry         a partition header, or an item of the row format: the static row, then range tombstones (disjoint, in
 //                 order), then rows. A partition may go on over several blocks.
 //   partition header
@@ -22,9 +22,8 @@
 //   4   u8   0x80          0x81 with a partition deletion
 //   5   u8   0
 //   6   u16  keySize
-//   8   i32  tokenHigh, u32 tokenLow
-//   16  [0x81: i64 timestamp, u32 localDeletionTime]
-//       key
+//   8   [0x81: i64 timestamp, u32 localDeletionTime]
+//       key           its token is its hash, and not stored
 //
 //   index block   index entries, then for each u32 its offset, then u32 how many
 //   index entry   what a block begins with, enough to find any partition or row without reading another block
@@ -57,7 +56,7 @@ export const FOOTER_BYTES = 80
 export const INDEX_FANOUT = 128
 export const PARTITION_FLAG = 0x80
 export const PARTITION_DELETED_FLAG = 0x81
-export const PARTITION_HEADER_BYTES = 16
+export const PARTITION_HEADER_BYTES = 8
 export const DELETION_BYTES = 12
 export const INDEX_ENTRY_BYTES = 32
 export const INDEX_FLAG = { continues: 1, atRow: 2 } as const

@@ -4,6 +4,7 @@
 // A place among the rows is a number: block * 65536 + entry in it.
 import { Buffer } from "../runtime/pure.ts"
 import { ByteReader } from "../data/bytes.ts"
+import { murmur3Token, tokenHigh as hashHigh, tokenLow as hashLow } from "../data/murmur3.ts"
 import { compareToBound } from "../data/range-tombstones.ts"
 import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
@@ -68,8 +69,8 @@ export class SSTableSource implements PartitionSource {
   find(tokenHigh: number, tokenLow: number, key: Buffer): boolean {
     const start = (this.#sstable as SSTable).index.startBlock(tokenHigh, tokenLow, key)
     const block = (this.#sstable as SSTable).block(start)
-    const partition = block.lowerBound(tokenHigh, tokenLow, key, false)
-    if (partition >= block.partitionCount || block.comparePartition(block.partitionEntry(partition), tokenHigh, tokenLow, key) !== 0) return false
+    const partition = block.find(tokenHigh, tokenLow, key)
+    if (partition < 0) return false
     this.openAt(start, partition, tokenHigh, tokenLow, key)
     return true
   }
@@ -304,12 +305,12 @@ export class SSTableCursor implements PartitionCursor {
   #take(blockIndex: number, partition: number): boolean {
     const block = this.#sstable.block(blockIndex)
     const entry = block.partitionEntry(partition)
-    const at = block.at(entry)
     this.#blockIndex = blockIndex
     this.#partition = partition
-    this.tokenHigh = block.bytes.readInt32BE(at + 8)
-    this.tokenLow = block.bytes.readUInt32BE(at + 12)
     this.key = block.key(entry)
+    murmur3Token(this.key, 0, this.key.length)
+    this.tokenHigh = hashHigh
+    this.tokenLow = hashLow
     return true
   }
 }

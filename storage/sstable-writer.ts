@@ -13,6 +13,7 @@ import {
   type SSTableStatistics, type Section, encodeFileHeader, encodeFooter, encodeSection,
 } from "./sstable-format.ts"
 import { type Compression, storeBlock } from "./sstable-codec.ts"
+import { tableBytes } from "./sstable-block.ts"
 import { StatisticsCollector } from "./sstable-statistics.ts"
 
 const WRITE_BYTES = 256 * 1024
@@ -38,8 +39,8 @@ export class SSTableWriter {
   /** Stored blocks not yet written. */
   readonly #out = new ByteWriter(WRITE_BYTES + (64 << 10))
   readonly #block = new ByteWriter(16 << 10)
-  readonly #entries: number[] = []
-  readonly #partitions: number[] = []
+  #entryCount = 0
+  #partitionCount = 0
   /** Entries of the index block that is being filled, and where they begin; those of the summary likewise. */
   readonly #index = new ByteWriter(16 << 10)
   readonly #indexEntries: number[] = []
@@ -80,15 +81,13 @@ export class SSTableWriter {
     this.#statistics.partitions++
     this.#addToken(tokenHigh, tokenLow)
     this.#beginEntry(0, null, 0)
-    this.#partitions.push(this.#entries.length - 1)
+    this.#partitionCount++
     const block = this.#block
     const start = block.length
     block.uint32(PARTITION_HEADER_BYTES + (deletion === null ? 0 : 12) + key.length)
     block.uint8(deletion === null ? PARTITION_FLAG : PARTITION_DELETED_FLAG)
     block.uint8(0)
     block.uint16(key.length)
-    block.int32(tokenHigh)
-    block.uint32(tokenLow)
     if (deletion !== null) {
       block.timestamp(deletion.timestampHigh, deletion.timestampLow)
       block.uint32(deletion.localDeletionTime)
@@ -118,7 +117,7 @@ export class SSTableWriter {
   /** Writes the rest, makes the file durable under its name. REQUIRES: at least one partition. */
   async finish(): Promise<SSTableSummary> {
     assert(this.#tokenCount > 0, "an SSTable has a partition")
-    if (this.#entries.length > 0) this.#endBlock()
+    if (this.#entryCount > 0) this.#endBlock()
     if (this.#indexEntries.length > 0) this.#endIndexBlock()
     writeOffsets(this.#summary, this.#summaryEntries)
     const summary = this.#section(this.#summary.view())
@@ -150,8 +149,8 @@ export class SSTableWriter {
   /** Makes room for an entry; a block that begins with it gets an index entry with these flags and the row's clustering. */
   #beginEntry(flags: number, row: Buffer | null, at: number): void {
     if (this.#block.length >= this.#options.compression.blockBytes) this.#endBlock()
-    if (this.#entries.length === 0) this.#beginIndexEntry(flags, row, at)
-    this.#entries.push(this.#block.length)
+    if (this.#entryCount === 0) this.#beginIndexEntry(flags, row, at)
+    this.#entryCount++
   }
 
   #beginIndexEntry(flags: number, row: Buffer | null, at: number): void {
@@ -179,16 +178,14 @@ export class SSTableWriter {
 
   #endBlock(): void {
     const block = this.#block
-    for (const offset of this.#entries) block.uint16(offset)
-    for (const entry of this.#partitions) block.uint16(entry)
-    block.uint16(this.#entries.length)
-    block.uint16(this.#partitions.length)
+    block.uint16(this.#entryCount)
+    block.uint16(this.#partitionCount)
     this.#plainBytes += block.length
-    this.#index.patchUint32(this.#storedSizeAt, this.#store(block.view()))
+    this.#index.patchUint32(this.#storedSizeAt, this.#store(block.view(), tableBytes(this.#entryCount, this.#partitionCount)))
     this.#blocks++
     block.reset()
-    this.#entries.length = 0
-    this.#partitions.length = 0
+    this.#entryCount = 0
+    this.#partitionCount = 0
     if (this.#indexEntries.length === INDEX_FANOUT) this.#endIndexBlock()
   }
 
@@ -202,13 +199,13 @@ export class SSTableWriter {
     summary.patchUint32(at + 16, Math.floor(this.#offset / 2 ** 32))
     summary.patchUint32(at + 20, this.#offset >>> 0)
     writeOffsets(index, this.#indexEntries)
-    summary.patchUint32(at + 24, this.#store(index.view()))
+    summary.patchUint32(at + 24, this.#store(index.view(), 0))
     index.reset()
     this.#indexEntries.length = 0
   }
 
-  #store(block: Buffer): number {
-    const size = storeBlock(block, this.#options.compression, this.#out)
+  #store(block: Buffer, extra: number): number {
+    const size = storeBlock(block, extra, this.#options.compression, this.#out)
     this.#appended(size)
     return size
   }

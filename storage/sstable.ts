@@ -13,8 +13,8 @@ import { type BlockCache, CachedFile } from "./block-cache.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
 import type { ReadPace } from "./read-pace.ts"
-import { SSTableBlock } from "./sstable-block.ts"
-import { loadBlock } from "./sstable-codec.ts"
+import { SSTableBlock, makeTables } from "./sstable-block.ts"
+import { extraOf, loadBlock } from "./sstable-codec.ts"
 import { FILE_HEADER_BYTES, FOOTER_BYTES, type SSTableStatistics, type Section, checkFileHeader, decodeFooter, decodeSection } from "./sstable-format.ts"
 import { IndexBlock } from "./sstable-index-block.ts"
 import { SSTableIndex } from "./sstable-index.ts"
@@ -194,7 +194,10 @@ export class SSTable {
   #keep(index: number, stored: Buffer, size: number, offset: number): SSTableBlock {
     try {
       const plainSize = decode(stored, size, offset, this.#cache)
-      const block = new SSTableBlock(this.#cache.reservedBytes, this.#cache.reservedAt, plainSize, offset)
+      const { reservedBytes, reservedAt } = this.#cache
+      const extra = extraOf(stored)
+      makeTables(reservedBytes, reservedAt, plainSize, extra, offset)
+      const block = new SSTableBlock(reservedBytes, reservedAt, plainSize + extra, offset)
       this.#cache.put(this.#blocks, index, block)
       return block
     } catch (error) {
