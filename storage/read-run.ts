@@ -142,7 +142,8 @@ export class ReadRun {
         if (isLive) live++
         if (!sink.row(merge.bytes, merge.at, merge.end, isLive)) this.#stopped = true
       }
-      if (merge.work >= this.#rowsPerShare && live < most && !this.#stopped) {
+      // Without clustering columns there is no place behind the one row: an empty clustering would read it again.
+      if (merge.work >= this.#rowsPerShare && live < most && !this.#stopped && command.table.clustering.length > 0) {
         const place = merge.placeBytes.subarray(clusteringStart(merge.placeAt), clusteringEnd(merge.placeBytes, merge.placeAt))
         const ownKey = Buffer.from(key)
         this.#output.keep(ownKey)

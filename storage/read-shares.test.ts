@@ -1,13 +1,16 @@
 // Long reads are done in shares: others are served in between, and what comes out is what one read would give.
 import { expect, test } from "vitest"
+import { MutationWriter } from "../data/mutation.ts"
 import { NO_LIMIT } from "../data/read-command.ts"
+import { resolveTable } from "../data/resolve-schema.ts"
+import { encodeClustering } from "../data/row-format.ts"
 import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { createSimulation } from "../runtime/simulated/simulation.ts"
 import { isPromise } from "../runtime/pure.ts"
 import { openStore } from "./open-store.ts"
 import type { Store } from "./store.ts"
-import { COLUMN, TextSink, clusteringOf, commandOf, deletionAt, mutationOf, simplePut, slice, testTable } from "./testing.ts"
+import { COLUMN, TextSink, clusteringOf, commandOf, deletionAt, mutationOf, rowOf, simplePut, slice, testTable } from "./testing.ts"
 
 const TABLE = testTable()
 const ROWS_PER_SHARE = 100
@@ -20,7 +23,7 @@ interface Setting {
   turns(): number
 }
 
-async function setting(): Promise<Setting> {
+async function setting(table = TABLE): Promise<Setting> {
   const simulation = createSimulation(1, { bodies: { flush, compact } })
   const settle = async <T>(value: T | Promise<T>): Promise<T> => {
     let done = false
@@ -42,7 +45,7 @@ async function setting(): Promise<Setting> {
         : typeof target[name as keyof typeof target] === "function" ? (target[name as keyof typeof target] as () => void).bind(target) : target[name as keyof typeof target],
   })
   const events = { obligation: () => undefined, failed: (error: Error) => { throw error } }
-  const store = await settle(openStore({ disk, clock: counted, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [TABLE], rowsPerShare: ROWS_PER_SHARE }, events }))
+  const store = await settle(openStore({ disk, clock: counted, jobs, directory: "data", hostId: "h", clusterName: "c", options: { tables: [table], rowsPerShare: ROWS_PER_SHARE }, events }))
   return { store, settle, turns: () => turns }
 }
 
@@ -125,4 +128,23 @@ test("reads that are no longer than a share are one point in time", async () => 
   const sink = new TextSink()
   expect(isPromise(made.store.read(commandOf({ table: TABLE, key: "a", limit: ROWS_PER_SHARE }), sink))).toBe(false)
   expect(isPromise(made.store.read(commandOf({ table: TABLE, key: "a", slices: [slice(3, 50)] }), sink))).toBe(false)
+})
+
+// Found by kill rounds: the row at which a share ended came twice.
+test("a share that ends with the one row of a partition without clustering columns goes on behind it", async () => {
+  const { descriptor } = TABLE
+  const table = resolveTable({ ...descriptor, columns: descriptor.columns.filter(({ kind }) => kind !== "clustering" && kind !== "static") }, [])
+  const made = await setting(table)
+  const writer = new MutationWriter()
+  for (let number = 0; number < 400; number++) {
+    writer.begin(Buffer.from(`key${number}`), 0, Buffer.byteLength(`key${number}`))
+    writer.beginUpdate(table.id)
+    writer.row({ ...rowOf({ clustering: 1, timestamp: 1, marker: true }), clustering: encodeClustering([]) })
+    writer.endUpdate()
+    put(made.store, Buffer.from(writer.end()))
+  }
+  const before = made.turns()
+  const lines = await readAll(made, { table })
+  expect(made.turns() - before).toBeGreaterThan(5)
+  expect([lines.filter((line) => line.startsWith("key")).length, lines.filter((line) => line.includes("marker@1")).length]).toEqual([400, 400])
 })
