@@ -161,6 +161,11 @@ export interface LocalStore {
    * keeps every log segment that has one.
    */
   obligationsTaken(): void
+  /**
+   * Calls `visit` for each obligation that a log segment has, in order: for an owner that did not keep them. REQUIRES: the segment
+   * is held. Rejects when it cannot be read.
+   */
+  obligationsIn(segment: number, visit: (bytes: Uint8Array) => void): Promise<void>
   /** Tables that were created, altered or dropped; called at start with all of them, before replay. Dropped tables' data is removed. */
   setTables(tables: readonly TableSchema[]): void
   /** Drops all data of the table that was written before the call. Durable when the promise resolves. */

@@ -46,7 +46,8 @@ async function replaySegment(bytes: Buffer, segment: ScannedSegment, visitor: Re
   }
 }
 
-function replayChunk(bytes: Buffer, chunk: number, end: number, segment: number, visitor: RecordVisitor): void {
+/** Hands out the records of the chunk bytes[chunk, end). */
+export function replayChunk(bytes: Buffer, chunk: number, end: number, segment: number, visitor: Omit<RecordVisitor, "chunkEnds">): void {
   const position = { segment, offset: chunk }
   const reader = new ByteReader(bytes, chunk + CHUNK_HEADER_BYTES, end)
   while (reader.remaining > 0) {

@@ -90,6 +90,33 @@ test("what is owed is found again after any number of starts, also when nobody t
   hold.release()
 })
 
+test("the obligations of a segment can be read while the store runs, also those that were written just now", async () => {
+  const simulation = createSimulation(5, { bodies: { flush, compact } })
+  const { store } = await open(simulation)
+  const written: string[] = []
+  const positions: LogPosition[] = []
+  for (let clustering = 1; clustering < 12; clustering++) {
+    written.push(`owed ${clustering}`)
+    positions.push(write(store, clustering, `owed ${clustering}`))
+    store.hold(positions.at(-1)!)
+    if (clustering % 3 === 0) store.writeOut()
+  }
+  const found: string[] = []
+  for (const segment of new Set(positions.map((position) => position.segment))) {
+    await settled(simulation, store.obligationsIn(segment, (bytes) => found.push(Buffer.from(bytes).toString())))
+  }
+  expect(found).toEqual(written)
+  await expect(settled(simulation, store.obligationsIn(99, () => undefined))).rejects.toThrow()
+  // The same after a restart.
+  simulation.kill(1)
+  const again = await open(simulation)
+  found.length = 0
+  for (const segment of new Set(positions.map((position) => position.segment))) {
+    await settled(simulation, again.store.obligationsIn(segment, (bytes) => found.push(Buffer.from(bytes).toString())))
+  }
+  expect(found).toEqual(written)
+})
+
 test("what a killed process wrote is durable once the next one is open", async () => {
   for (let seed = 0; seed < 40; seed++) {
     const simulation = createSimulation(`names ${seed}`, { bodies: { flush, compact } })

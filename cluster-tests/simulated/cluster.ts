@@ -32,6 +32,8 @@ export interface ClusterOptions {
   readonly inMemory?: boolean
   /** Small segments, say, so that something happens. */
   readonly storeOptions?: Partial<StoreOptions>
+  /** View obligations that a node keeps in memory; unset: as many as a real one. */
+  readonly maxOwed?: number
   /** What differs from a node of datacenter1 on a rack of its own. */
   readonly describe?: (node: number) => Partial<NodeDescriptor>
 }
@@ -44,10 +46,12 @@ export class SimulatedCluster {
   readonly #nodes = new Map<number, SimulatedNode>()
   readonly #memory: Map<number, MemoryStore> | null
   readonly #storeOptions: Partial<StoreOptions>
+  readonly #maxOwed: number | undefined
 
   constructor(options: ClusterOptions) {
     this.#memory = options.inMemory === true ? new Map() : null
     this.#storeOptions = options.storeOptions ?? {}
+    this.#maxOwed = options.maxOwed
     this.simulation = createSimulation(options.seed, options.simulation ?? {})
     this.log = new SimulatedMetadataLog("simulated", systemKeyspaces())
     const descriptors: NodeDescriptor[] = []
@@ -156,7 +160,7 @@ export class SimulatedCluster {
   }
   /** As `restart`, without letting time pass. */
   async startNode(node: number): Promise<void> {
-    const opened = await SimulatedNode.open(this.simulation.start(node), this.log, this.#memoryOf(node), this.#storeOptions)
+    const opened = await SimulatedNode.open(this.simulation.start(node), this.log, this.#memoryOf(node), this.#storeOptions, this.#maxOwed)
     this.#nodes.set(node, opened)
   }
 

@@ -138,6 +138,10 @@ export class MemoryStore implements LocalStore {
     return { segment: 1, offset: this.#offset }
   }
   obligationsTaken(): void {}
+  obligationsIn(_segment: number, visit: (bytes: Uint8Array) => void): Promise<void> {
+    for (const { bytes } of this.#obligations) visit(Buffer.from(bytes))
+    return Promise.resolve()
+  }
 
   setTables(tables: readonly TableSchema[]): void {
     for (const schema of tables) {

@@ -92,7 +92,7 @@ export class SimulatedNode {
   }
 
   /** Opens the data directory, which may hold what an earlier process wrote; or goes on with `memory`. */
-  static async open(process: SimulatedProcess, log: SimulatedMetadataLog, memory: MemoryStore | null, storeOptions: Partial<StoreOptions>): Promise<SimulatedNode> {
+  static async open(process: SimulatedProcess, log: SimulatedMetadataLog, memory: MemoryStore | null, storeOptions: Partial<StoreOptions>, maxOwed?: number): Promise<SimulatedNode> {
     const { clock, disk, jobs, random, node, incarnation } = process
     const metadata = new SimulatedMetadata(log, node, clock, random.child("metadata"))
     const router = new MessageRouter(process.network, () => metadata.current().epoch)
@@ -102,6 +102,7 @@ export class SimulatedNode {
       self: node, incarnation, router, metadata, clock, store: () => store as LocalStore,
       liveness: { isAlive: (peer) => liveness?.isAlive(peer) ?? false },
       log: () => undefined,
+      ...(maxOwed === undefined ? {} : { maxOpen: maxOwed }),
     })
     const events: StoreEvents = { obligation: (bytes, position) => views.obligation(bytes, position), owed: (table) => views.owed(table) }
     const tables = storedTables(metadata.current())

@@ -92,7 +92,7 @@ export class ViewHistory {
   static async start(seed: number, options: HistoryOptions): Promise<ViewHistory> {
     const views = namedViews(options.shapes)
     const schema = schemaOf(views.slice(0, views.length - options.lateShapes), options.replicationFactor)
-    const cluster = await SimulatedCluster.start({ seed, nodes: options.nodes, schema, simulation: { bodies: BODIES, maxSkewMs: 50 }, storeOptions: STORE_OPTIONS })
+    const cluster = await SimulatedCluster.start({ seed, nodes: options.nodes, schema, simulation: { bodies: BODIES, maxSkewMs: 50 }, storeOptions: STORE_OPTIONS, ...(seed % 2 === 0 ? { maxOwed: 4 } : {}) })
     return new ViewHistory(cluster, options, views)
   }
 

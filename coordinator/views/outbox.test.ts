@@ -36,9 +36,9 @@ class Setting implements Delivery {
   readonly outbox: Outbox
   #counter = 0
 
-  constructor() {
+  constructor(maxOpen = 100_000) {
     this.outbox = new Outbox({
-      self: 1, store: () => this.store, current: () => this.metadata.snapshot, clock: this.clock, delivery: this,
+      self: 1, maxOpen, store: () => this.store, current: () => this.metadata.snapshot, clock: this.clock, delivery: this,
       liveness: { isAlive: (node) => this.alive.has(node) },
     })
     this.outbox.start()
@@ -53,6 +53,7 @@ class Setting implements Delivery {
     const out = new ByteWriter()
     const viewKey = [Buffer.from(a), Buffer.from(p), Buffer.from(q)]
     encodeObligation({ selfWritten, view: VIEW_ID, base: 1000, incarnation: 1, counter: ++this.#counter, token: tokenOf(Buffer.from(a)), key: Buffer.from(p), clustering: encodeClustering([Buffer.from(q)]), viewKey }, out)
+    this.store.owed.set(position.segment, [...(this.store.owed.get(position.segment) ?? []), out.take()])
     this.outbox.add(out.take(), position)
     return position
   }
@@ -95,8 +96,8 @@ class Setting implements Delivery {
   }
 }
 
-function start(b = "1"): Setting {
-  const setting = new Setting()
+function start(b = "1", maxOpen?: number): Setting {
+  const setting = new Setting(maxOpen)
   setting.store.put("p", baseRow("q", 5, { a: "x", b }))
   return setting
 }
@@ -397,6 +398,81 @@ describe("log segments", () => {
     await setting.pass(10)
     setting.acknowledge(setting.sent)
     expect(setting.outbox.owedOf(1000)).toEqual([])
+  })
+})
+
+describe("more than there is room for", () => {
+  test("stays in the log, whose segments are held, and is told when there is room", async () => {
+    const setting = start("1", 3)
+    setting.alive.clear()
+    for (const [index, a] of ["x", "u", "v", "w", "y", "z", "w"].entries()) setting.add(a, { position: setting.store.append(1 + (index >> 1)) })
+    // Known: its newer record is taken.
+    setting.add("x", { position: setting.store.append(4) })
+    setting.store.sync()
+    await setting.pass(10_000)
+    expect([setting.take(), setting.outbox.size, setting.outbox.owedOf(1000)]).toEqual([[], 7, "all"])
+    expect(setting.store.heldSegments).toEqual([1, 2, 3, 4])
+    setting.alive.add(2)
+    setting.alive.add(3)
+    const told = new Set<string>()
+    for (let round = 0; round < 20; round++) {
+      await setting.pass(300)
+      const { sent } = setting
+      for (const text of setting.take()) told.add(text)
+      setting.acknowledge(sent)
+    }
+    const masks = ["u", "v", "w", "y", "z"].flatMap((key) => [`2 ${key}=null`, `3 ${key}=null`])
+    expect([...told].toSorted()).toEqual(["2 x=1", "3 x=1", ...masks].toSorted())
+    expect([setting.outbox.size, setting.outbox.owedOf(1000), setting.store.heldSegments]).toEqual([0, [], []])
+  })
+
+  test("is not lost when the log cannot be read for a while", async () => {
+    const setting = start("1", 1)
+    setting.alive.clear()
+    setting.add("x")
+    setting.add("y")
+    setting.store.sync()
+    await setting.pass(10)
+    setting.store.reading = Promise.reject(new Error("the disk"))
+    setting.store.reading.catch(() => undefined)
+    setting.alive.add(2)
+    setting.alive.add(3)
+    setting.outbox.addSegment({ segment: 1, offset: 0 })
+    await setting.pass(1000)
+    expect([setting.outbox.size, setting.store.heldSegments]).toEqual([3, [1]])
+    setting.store.reading = null
+    for (let round = 0; round < 10; round++) {
+      await setting.pass(300)
+      const { sent } = setting
+      setting.take()
+      setting.acknowledge(sent)
+    }
+    expect([setting.outbox.size, setting.store.heldSegments]).toEqual([0, []])
+  })
+
+  test("an older record that is read again changes nothing of a newer one", async () => {
+    const setting = start("1", 1)
+    setting.alive.clear()
+    setting.add("y")
+    setting.add("x", { position: setting.store.append(1) })
+    setting.store.sync()
+    await setting.pass(10)
+    setting.alive.add(2)
+    setting.alive.add(3)
+    setting.outbox.nodeUp(2)
+    await setting.pass(10)
+    setting.acknowledge(setting.sent)
+    setting.take()
+    // There is room now, and this comes before the log is read.
+    setting.alive.clear()
+    setting.add("x", { position: setting.store.append(2), selfWritten: false })
+    setting.store.sync()
+    await setting.pass(1000)
+    setting.alive.add(2)
+    setting.alive.add(3)
+    await setting.pass(1000)
+    // Node 1 itself is told because the newer record says so.
+    expect(setting.take()).toContain("1 x=1")
   })
 })
 

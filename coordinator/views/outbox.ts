@@ -13,7 +13,10 @@
 //
 // INVARIANT: an obligation is here, or every owner of its view key acknowledged a state at least as new as the one it
 // was made for. INVARIANT: some log segment that is held has a record of every obligation here that has a record, and a durable
-// one if one of its records is durable. Order of sending is irrelevant. What it does not do: bound its memory.
+// one if one of its records is durable. Order of sending is irrelevant.
+//
+// Its memory is bounded: above MAX_OPEN obligations new ones stay in the log alone, whose segment is held (overflow.ts), until
+// there is room.
 import type { LocalStore, LogPosition } from "../../data/local-store.ts"
 import type { TableId, TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
@@ -26,6 +29,7 @@ import { EntryBuilder } from "./entry-builder.ts"
 import { viewPartitionKey } from "./entry-mutation.ts"
 import { type ObligationFields, baseOf, checkObligation, encodeObligation, isSelfWritten, keyEndOf, keyStart, nameOf, tokenHighOf, tokenLowOf, viewOf } from "./obligation.ts"
 import { BatchWriters, OutboxBatch } from "./outbox-batch.ts"
+import { Overflow } from "./overflow.ts"
 import { LogHolds } from "./log-holds.ts"
 import type { Obligation } from "./outbox-obligation.ts"
 import { TargetQueue } from "./target-queue.ts"
@@ -40,6 +44,8 @@ const RESEND_AFTER_MS = 2000
 /** An answer that comes later than this does not count: receivers refuse what is so old (VIEW_MESSAGE_MAX_AGE_MS). */
 const FORGET_AFTER_MS = 90_000
 const SWEEP_INTERVAL_MS = 250
+/** Obligations in memory, some 600 bytes each; a segment that is read back comes on top. */
+export const MAX_OPEN = 200_000
 /** Entries on the way to one owner: more wait here. Some four batches, so that neither side waits for the other's syncs. */
 const WINDOW = 8192
 /** Entries built in one turn of the event loop. */
@@ -59,6 +65,8 @@ export interface OutboxOptions {
   readonly liveness: Liveness
   readonly clock: Clock
   readonly delivery: Delivery
+  /** Obligations kept in memory. */
+  readonly maxOpen: number
 }
 
 type BuiltObligation = Pick<ObligationFields, "base" | "view" | "key" | "clustering" | "viewKey">
@@ -78,22 +86,27 @@ export class Outbox {
   #sealed: OutboxBatch[] = []
   #syncs = 0
   readonly #queues = new Map<number, TargetQueue>()
+  readonly #overflow: Overflow
+  readonly #maxOpen: number
   #timer: Timer | null = null
   #stopped = false
 
   constructor(options: OutboxOptions) {
     this.#options = options
+    this.#maxOpen = options.maxOpen
+    this.#overflow = new Overflow(options.store)
     this.#builder = new EntryBuilder(options.store)
     this.#holds = new LogHolds(options.store, options.clock)
   }
 
-  /** Obligations not discharged. */
+  /** Obligations not discharged; of those that are in the log alone, how often they were passed over. */
   get size(): number {
-    return this.#byName.size
+    return this.#byName.size + this.#overflow.size
   }
 
-  /** Tokens of the base table's partitions with rows about which something is owed (F2). */
-  owedOf(base: TableId): Token[] {
+  /** Tokens of the base table's partitions with rows about which something is owed (F2); "all" when they are not known. */
+  owedOf(base: TableId): readonly Token[] | "all" {
+    if (this.#overflow.size > 0) return "all"
     const tokens: Token[] = []
     for (const { bytes } of this.#byName.values()) if (baseOf(bytes) === base) tokens.push(tokenOf(bytes.subarray(keyStart, keyEndOf(bytes))))
     return tokens
@@ -115,7 +128,28 @@ export class Outbox {
   add(bytes: Uint8Array, position: LogPosition): void {
     const own = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     checkObligation(own)
-    this.#holds.keep(this.#upsert(own), position)
+    const name = nameOf(own)
+    // One that is known takes no more room.
+    if (this.#byName.size >= this.#maxOpen && !this.#byName.has(name)) this.#overflow.pass(position)
+    else this.#holds.keep(this.#upsert(name, own), position)
+  }
+
+  /** All obligations of a log segment are owed, but are not read yet. REQUIRES: the segment is held. */
+  addSegment(position: LogPosition): void {
+    this.#overflow.pass(position)
+  }
+
+  /** One of a segment that is read again. A newer record of it, if there is one, says all that this says. */
+  #addAgain(bytes: Uint8Array, position: LogPosition): void {
+    const own = bytes as Buffer
+    checkObligation(own)
+    const name = nameOf(own)
+    if (!this.#byName.has(name)) this.#holds.keep(this.#upsert(name, own), position)
+  }
+
+  #makeUseOfRoom(): void {
+    if (this.#overflow.size === 0 || this.#stopped || this.#byName.size > this.#maxOpen / 2) return
+    this.#overflow.readNext((bytes, position) => this.#addAgain(bytes, position), () => this.#makeUseOfRoom())
   }
 
   /** An obligation of the view builder: in memory only, since an unfinished build starts again. `onDone` when it is discharged. */
@@ -127,7 +161,8 @@ export class Outbox {
     }
     const out = new ByteWriter(128)
     encodeObligation({ ...fields, selfWritten: false, incarnation: 0, counter: 0, token: tokenOf(viewPartitionKey(view, fields.viewKey)) }, out)
-    const obligation = this.#upsert(out.take())
+    const bytes = out.take()
+    const obligation = this.#upsert(nameOf(bytes), bytes)
     const before = obligation.onDone
     obligation.onDone = before === null ? onDone : () => { before(); onDone() }
   }
@@ -188,8 +223,7 @@ export class Outbox {
     else this.#pumpSoon()
   }
 
-  #upsert(bytes: Buffer): Obligation {
-    const name = nameOf(bytes)
+  #upsert(name: string, bytes: Buffer): Obligation {
     let obligation = this.#byName.get(name)
     if (obligation === undefined) {
       obligation = { name, bytes, version: ++this.#lastVersion, owners: [], missing: null, isReady: false, waitsFor: [], hold: null, onDone: null }
@@ -382,6 +416,7 @@ export class Outbox {
 
   /** Entries that were not answered in time, or were refused, wait for their owner again. */
   #sweep(): void {
+    this.#makeUseOfRoom()
     const nowMs = this.#options.clock.monotonicMs()
     for (const queue of this.#queues.values()) {
       queue.readmit()

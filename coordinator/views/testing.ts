@@ -166,6 +166,12 @@ export class FakeStore implements LocalStore {
   obligationsTaken(): void {
     this.isTaken = true
   }
+  /** By segment: what the test says its records owe. */
+  readonly owed = new Map<number, Buffer[]>()
+  async obligationsIn(segment: number, visit: (bytes: Uint8Array) => void): Promise<void> {
+    if (this.reading !== null) await this.reading
+    for (const bytes of this.owed.get(segment) ?? []) visit(Buffer.from(bytes))
+  }
   writeOut(): void {}
   cursor(): never {
     throw new Error("not here")

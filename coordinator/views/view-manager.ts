@@ -11,7 +11,7 @@ import { BuildAgreement } from "./build-agreement.ts"
 import { ViewBuilder } from "./builder.ts"
 import { ViewMessenger } from "./delivery.ts"
 import { ObligationCounter, createDerive } from "./derive.ts"
-import { Outbox } from "./outbox.ts"
+import { MAX_OPEN, Outbox } from "./outbox.ts"
 
 export interface ViewManagerOptions {
   readonly self: number
@@ -24,6 +24,8 @@ export interface ViewManagerOptions {
   /** The store is opened after the manager, since its replay reports obligations. */
   readonly store: () => LocalStore
   readonly log: (line: string) => void
+  /** Obligations kept in memory; unset: outbox.ts's own bound. */
+  readonly maxOpen?: number
 }
 
 export class ViewManager {
@@ -33,21 +35,24 @@ export class ViewManager {
   readonly #builder: ViewBuilder
   readonly #indexBuilder: IndexBuilder
   readonly #options: ViewManagerOptions
+  readonly #maxOpen: number
   #unsubscribe: (() => void) | null = null
-  /** Found in the log before the store was open. */
+  /** Found in the log before the store was open; of segments with too many, only where they are. */
   readonly #replayed: { readonly bytes: Uint8Array; readonly position: LogPosition }[] = []
+  readonly #replayedSegments = new Set<number>()
   #open = false
 
   constructor(options: ViewManagerOptions) {
     this.#options = options
     const { self, router, metadata, liveness, clock, store, log } = options
     const current = metadata.current.bind(metadata)
+    this.#maxOpen = options.maxOpen ?? MAX_OPEN
     this.derive = createDerive(self, current, new ObligationCounter(options.incarnation))
     const messenger = new ViewMessenger({
       incarnation: options.incarnation, router, store, metadata, clock, log,
       answered: (target, batch, refused) => this.#outbox.answered(target, batch, refused),
     })
-    this.#outbox = new Outbox({ self, store, current, liveness, clock, delivery: messenger })
+    this.#outbox = new Outbox({ self, store, current, liveness, clock, delivery: messenger, maxOpen: this.#maxOpen })
     const agreement = new BuildAgreement({ router, store, metadata, liveness, clock })
     this.#builder = new ViewBuilder({ self, store, metadata, outbox: this.#outbox, agreement, clock, log })
     this.#indexBuilder = new IndexBuilder({ self, store, metadata, clock, log })
@@ -55,7 +60,7 @@ export class ViewManager {
 
   /** View entries this node still owes others. */
   get pending(): number {
-    return this.#outbox.size + this.#replayed.length
+    return this.#outbox.size + this.#replayed.length + this.#replayedSegments.size
   }
 
   /**
@@ -73,7 +78,8 @@ export class ViewManager {
   /** StoreEvents.obligation. */
   obligation(bytes: Uint8Array, position: LogPosition): void {
     if (this.#open) this.#outbox.add(bytes, position)
-    else this.#replayed.push({ bytes, position })
+    else if (this.#replayed.length < this.#maxOpen) this.#replayed.push({ bytes, position })
+    else this.#replayedSegments.add(position.segment)
   }
 
   /** REQUIRES: the store is open. */
@@ -82,6 +88,8 @@ export class ViewManager {
     this.#open = true
     for (const { bytes, position } of this.#replayed) this.#outbox.add(bytes, position)
     this.#replayed.length = 0
+    for (const segment of this.#replayedSegments) this.#outbox.addSegment({ segment, offset: 0 })
+    this.#replayedSegments.clear()
     store().obligationsTaken()
     this.#unsubscribe = metadata.subscribe((next, previous) => this.#outbox.metadataChanged(next, previous))
     this.#outbox.start()
