@@ -18,12 +18,14 @@ import type { TableId, TableSchema } from "../data/schema.ts"
 import { highOfBigInt, lowOfBigInt, toBigInt } from "../data/timestamp.ts"
 import { unwrap } from "../data/token.ts"
 import type { Token, TokenRange } from "../data/topology.ts"
+import { segmentName } from "./commit-log-format.ts"
 import type { CommitLog } from "./commit-log.ts"
 import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
 import { readDirectly } from "./direct-reader.ts"
 import { bringIn } from "./missing-blocks.ts"
 import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
 import { isKnownEntry } from "./known-entry.ts"
+import { readObligations } from "./log-obligations.ts"
 import type { MemorySpace } from "./memory-space.ts"
 import { applyMutation, checkMutation } from "./mutation-apply.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
@@ -160,6 +162,12 @@ export class Store implements LocalStore {
   obligationsTaken(): void {
     for (const hold of this.#replayHolds.splice(0)) hold.release()
     this.#files.recycle()
+  }
+
+  obligationsIn(segment: number, visit: (bytes: Uint8Array) => void): Promise<void> {
+    this.#log.writeOut()
+    const { disk, clock, directory } = this.#state
+    return readObligations(disk, clock, `${directory.commitLogPath}/${segmentName(segment)}`, segment, visit)
   }
 
   setTables(tables: readonly TableSchema[]): void {
