@@ -3,7 +3,7 @@ import { expect, test } from "vitest"
 import { Buffer } from "../runtime/pure.ts"
 import { analyze } from "./index-analyzer.ts"
 import {
-  KNOWN_TERMS, LONG_TERMS, allShards, comparePositions, decodeEntry, encodeEntry, indexTableDescriptor, isStorageAttachedClass, shardOf, shardRange, shardToken, termPrefix,
+  KNOWN_TERMS, LONG_TERMS, allShards, comparePositions, decodeEntry, encodeEntry, indexTableDescriptor, isStorageAttachedClass, shardKey, shardOf, shardRange, shardToken, termPrefix,
 } from "./index-table.ts"
 import { indexEntries } from "./index-terms.ts"
 import { clusteringComparator } from "./comparator.ts"
@@ -12,7 +12,7 @@ import { CELL_KIND, type Cell, type Row } from "./row.ts"
 import { decodeClustering } from "./row-format.ts"
 import type { ColumnDescriptor, IndexDescriptor, IndexPart, TableDescriptor } from "./schema.ts"
 import { DEFAULT_TABLE_OPTIONS } from "./table-options.ts"
-import { compareTokens, rangeContains } from "./token.ts"
+import { compareTokens, rangeContains, tokenOf } from "./token.ts"
 import type { CqlType } from "./cql-type.ts"
 
 const INT: CqlType = { kind: "native", name: "int" }
@@ -107,6 +107,8 @@ test("entries lie in the order of the ring within their term, and shards in the 
   const tokens = allShards().map(shardToken)
   expect(tokens.map(shardOf)).toEqual(allShards())
   expect(tokens.toSorted(compareTokens)).toEqual(tokens)
+  // SSTables work tokens out of keys.
+  expect(tokens).toEqual(allShards().map((shard) => tokenOf(shardKey(shard))))
 })
 
 test("what a row adds to an index", () => {

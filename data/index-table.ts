@@ -11,7 +11,7 @@
 //      row     blob      the row's encoded clustering; empty: any row of the partition
 //
 // 2. The table has 64 partitions, each for a 64th of the ring, so that the entries of a token range lie together and none
-//    becomes endless. Their tokens lie where the tokens lie of which they hold the entries; their key is the one byte.
+//    becomes endless. Their keys are chosen so that their own tokens lie in the part of the ring whose entries they hold.
 // 3. Entries are added by every write of a row and never taken back by one: an entry says where to look. Who finds it reads
 //    the row and compares, which is why nothing is ever wrong, whatever became of the row in between.
 //
@@ -23,6 +23,7 @@ import { isMultiCell } from "./cql-type.ts"
 import { decodeClustering, encodeClustering } from "./row-format.ts"
 import type { ColumnDescriptor, IndexDescriptor, IndexPart, IndexSchema, TableDescriptor } from "./schema.ts"
 import { compareInt64 } from "./timestamp.ts"
+import { MAX_TOKEN, MIN_TOKEN, tokenOf } from "./token.ts"
 import type { Token, TokenRange } from "./topology.ts"
 
 const SHARDS = 64
@@ -103,18 +104,41 @@ export function indexTableDescriptor(base: TableDescriptor, index: IndexDescript
 export function shardOf(token: Token): number {
   return (token.high ^ 0x80000000) >>> SHARD_SHIFT
 }
-export function shardKey(shard: number): Buffer {
-  return Buffer.from([shard])
+
+/** For each shard the first key of two bytes whose own token lies in it. */
+const KEYS = shardKeys()
+
+function shardKeys(): readonly { readonly key: Buffer; readonly token: Token }[] {
+  const found: { readonly key: Buffer; readonly token: Token }[] = []
+  for (let number = 0, left = SHARDS; left > 0; number++) {
+    const key = Buffer.from([number >> 8, number & 0xff])
+    const token = tokenOf(key)
+    if (found[shardOf(token)] !== undefined) continue
+    found[shardOf(token)] = { key, token }
+    left--
+  }
+  return found
 }
-/** One above the lowest token of its part of the ring: the lowest of all is no key's. */
+
+export function shardKey(shard: number): Buffer {
+  return (KEYS[shard] as { readonly key: Buffer }).key
+}
 export function shardToken(shard: number): Token {
-  return { high: (shard << SHARD_SHIFT) ^ 0x80000000, low: 1 }
+  return (KEYS[shard] as { readonly token: Token }).token
+}
+/** The token just before all of a shard; of the first: the seam of the ring. */
+export function shardStart(shard: number): Token {
+  if (shard === 0) return MIN_TOKEN
+  return { high: ((shard << SHARD_SHIFT) ^ 0x80000000) - 1, low: 0xffffffff }
+}
+/** The last token of a shard. */
+export function shardEnd(shard: number): Token {
+  return shard === SHARDS - 1 ? MAX_TOKEN : shardStart(shard + 1)
 }
 
 /** The part of the ring whose partitions hold the entries of a range. REQUIRES: the range does not wrap around. */
 export function shardRange(range: TokenRange): TokenRange {
-  const { high } = shardToken(shardOf(range.start))
-  return { start: { high, low: 0 }, end: shardToken(shardOf(range.end)) }
+  return { start: shardStart(shardOf(range.start)), end: shardEnd(shardOf(range.end)) }
 }
 
 export function allShards(): readonly number[] {

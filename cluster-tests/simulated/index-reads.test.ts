@@ -71,7 +71,7 @@ async function writeToTwo(cluster: SimulatedCluster, text: string, without: numb
   const { plan } = compileStatement(text, schema, null, { nowMicros: () => 0, randomBytes: (count) => Buffer.alloc(count) })
   assert(plan.kind === "write", "a write")
   const writer = new MutationWriter()
-  const count = plan.encode({ buffer: Buffer.alloc(0), count: 0, offsets: new Int32Array(0), lengths: new Int32Array(0), names: null }, { writer, timestampHigh: 0, timestampLow: 0, nowSeconds: 1 })
+  const count = plan.encode({ buffer: Buffer.alloc(0), count: 0, offsets: new Int32Array(0), lengths: new Int32Array(0), names: null }, { writer, timestampHigh: 0, timestampLow: 0, nowSeconds: Math.floor(cluster.node(1).process.clock.nowMicros() / 1e6) })
   assert(count === 1, "one mutation")
   const mutation = Buffer.from(writer.out.view())
   for (const node of [1, 2, 3].filter((each) => each !== without + 1)) {

@@ -12,7 +12,7 @@
 // Rows come in the order of the ring. A replica that has not built the index yet, or a search that would bring more
 // than it saves, makes it a read of all rows of that part of the ring.
 import { CONSISTENCY, type Consistency, ReadFailureError } from "../../cql/errors.ts"
-import { type EntryPosition, comparePositions, encodeToken, shardKey, shardOf, shardToken, termPrefix } from "../../data/index-table.ts"
+import { type EntryPosition, comparePositions, encodeToken, shardEnd, shardKey, shardOf, shardStart, shardToken, termPrefix } from "../../data/index-table.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import { compareToBound } from "../../data/range-tombstones.ts"
 import { type ClusteringSlice, type IndexSearch, NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
@@ -336,9 +336,5 @@ function shardsOf({ start, end }: TokenRange): number[] {
 }
 
 function partOfShard(shard: number, { start, end }: TokenRange): TokenRange {
-  const first = shardToken(shard)
-  const lowest = shardOf(start) === shard ? start : before({ high: first.high, low: 0 })
-  const next = shardToken(shard + 1)
-  return { start: lowest, end: shardOf(end) === shard ? end : before({ high: next.high, low: 0 }) }
+  return { start: shardOf(start) === shard ? start : shardStart(shard), end: shardOf(end) === shard ? end : shardEnd(shard) }
 }
-
