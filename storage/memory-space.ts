@@ -26,13 +26,11 @@ export class MemorySpace {
     return this.bytes > 2 * this.limitBytes
   }
 
-  /** Memory of that size, all zero; not counted in `bytes`. */
+  /** Memory of that size; not counted in `bytes`. What was in it may still be there. */
   take(size: number): SharedArrayBuffer {
     const memory = this.#free.get(size)?.pop()
     if (memory === undefined) return new SharedArrayBuffer(size)
     this.freeBytes -= size
-    // 60 us for a MiB, as much as the page faults of new memory take.
-    new Uint8Array(memory).fill(0)
     return memory
   }
 

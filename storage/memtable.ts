@@ -160,6 +160,9 @@ export class Memtable {
     const at = intOf(partition)
     ints[at + PARTITION.next] = next
     ints[at + PARTITION.key] = size
+    ints[at + PARTITION.rows] = 0
+    ints[at + PARTITION.count] = 0
+    ints[at + PARTITION.extras] = 0
     const bytes = this.arena.buffers[slab] as Buffer
     const keyAt = byteOf(partition) + PARTITION.keyByte
     // Below some 32 bytes a loop is cheaper than a native copy.
@@ -229,8 +232,15 @@ export class Memtable {
   #extras(partition: number): number {
     const ints = this.arena.ints[slabOf(partition)] as Int32Array
     const at = intOf(partition) + PARTITION.extras
-    if (ints[at] === 0) ints[at] = this.arena.allocate(EXTRAS.bytes)
+    if (ints[at] === 0) ints[at] = this.#newExtras()
     return ints[at] as number
+  }
+
+  #newExtras(): number {
+    const extras = this.arena.allocate(EXTRAS.bytes)
+    const at = intOf(extras)
+    ;(this.arena.ints[slabOf(extras)] as Int32Array).fill(0, at, at + EXTRAS.bytes / 4)
+    return extras
   }
 
   #rewriteTombstones(partition: number, ints: Int32Array, extrasAt: number): void {

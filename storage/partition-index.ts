@@ -113,7 +113,7 @@ export class PartitionIndex {
     this.totalBytes += bytes
     if (this.#space === null) return new Int32Array(new SharedArrayBuffer(bytes))
     this.#space.bytes += bytes
-    return new Int32Array(this.#space.take(bytes))
+    return new Int32Array(this.#space.take(bytes)).fill(0)
   }
 
   #dropSlots(slots: Int32Array): void {
