@@ -1,7 +1,7 @@
 // The part of Node.js that every folder may use: synchronous pure functions, and nothing that reads a clock,
 // a disk, a network or a random source.
 import { Buffer, isUtf8 } from "node:buffer"
-import { createHash } from "node:crypto"
+import { createHash, hash as hashOnce } from "node:crypto"
 import { createRequire } from "node:module"
 import { constants, crc32 as zlibCrc32, deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import { Lz4, MAX_BYTES as LZ4_MAX_BYTES } from "./lz4.ts"
@@ -31,6 +31,9 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
 
 /** MD5 of the parts one after the other: 16 bytes. Identifiers and digests only, never security. */
 export function md5(...parts: (Uint8Array | string)[]): Buffer {
+  const [first] = parts
+  // By way of a string: the shortest way through Node.js takes 1.0 us, a Hash object 2.5.
+  if (parts.length === 1 && first !== undefined) return Buffer.from(hashOnce("md5", first, "latin1"), "latin1")
   const hash = createHash("md5")
   for (const part of parts) hash.update(part)
   return hash.digest()
