@@ -9,10 +9,10 @@ import { int64Text } from "../data/timestamp.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { syncDirectory, syncFile } from "./sync-files.ts"
 import {
-  INDEX_ENTRY_BYTES, INDEX_FANOUT, INDEX_FLAG, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES,
+  FOOTER_BYTES, INDEX_ENTRY_BYTES, INDEX_FANOUT, INDEX_FLAG, PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES,
   type SSTableStatistics, type Section, encodeFileHeader, encodeFooter, encodeSection,
 } from "./sstable-format.ts"
-import { type Compression, storeBlock } from "./sstable-codec.ts"
+import { type Compression, DICTIONARY_BYTES, storeBlock } from "./sstable-codec.ts"
 import { tableBytes } from "./sstable-block.ts"
 import { StatisticsCollector } from "./sstable-statistics.ts"
 
@@ -46,6 +46,7 @@ export class SSTableWriter {
   readonly #indexEntries: number[] = []
   readonly #summary = new ByteWriter(4096)
   readonly #summaryEntries: number[] = []
+  #dictionary: Buffer | null = null
   #blocks = 0
   #offset = 0
   #unsynced = 0
@@ -55,7 +56,8 @@ export class SSTableWriter {
   #tokenCount = 0
   #tokenHigh = 0
   #tokenLow = 0
-  #key: Buffer = Buffer.alloc(0)
+  /** Of the current partition. */
+  readonly #key = new ByteWriter(64)
 
   constructor(disk: Disk, path: string, options: SSTableWriterOptions) {
     this.#disk = disk
@@ -77,7 +79,8 @@ export class SSTableWriter {
   beginPartition(tokenHigh: number, tokenLow: number, key: Uint8Array, deletion: Deletion | null): void {
     this.#tokenHigh = tokenHigh
     this.#tokenLow = tokenLow
-    this.#key = Buffer.from(key)
+    this.#key.reset()
+    this.#key.bytes(key)
     this.#statistics.partitions++
     this.#addToken(tokenHigh, tokenLow)
     this.#beginEntry(0, null, 0)
@@ -124,8 +127,9 @@ export class SSTableWriter {
     const filter = this.#section(this.#filter().encode())
     const statistics = this.#statistics.finish(this.#tokenText(0), this.#tokenText(this.#tokenCount - 1), this.#plainBytes)
     const statisticsSection = this.#section(Buffer.from(JSON.stringify(statistics)))
-    const bytes = this.#offset + encodeFooter({ summary, filter, statistics: statisticsSection, blocks: this.#blocks }, 0).length
-    this.#append(encodeFooter({ summary, filter, statistics: statisticsSection, blocks: this.#blocks }, bytes))
+    const dictionary = this.#section(this.#dictionary as Buffer)
+    const bytes = this.#offset + FOOTER_BYTES
+    this.#append(encodeFooter({ summary, filter, statistics: statisticsSection, dictionary, blocks: this.#blocks }, bytes))
     this.#writeOut()
     await syncFile(this.#file)
     this.#close()
@@ -171,7 +175,7 @@ export class SSTableWriter {
     index.uint32(0)
     index.uint16(to - from)
     index.uint16(0)
-    index.bytes(this.#key)
+    index.bytes(this.#key.view())
     if (row !== null) index.copy(row, from, to)
   }
   #storedSizeAt = 0
@@ -182,6 +186,8 @@ export class SSTableWriter {
     block.uint16(this.#partitionCount)
     this.#plainBytes += block.length
     this.#index.patchUint32(this.#storedSizeAt, this.#store(block.view(), tableBytes(this.#entryCount, this.#partitionCount)))
+    // What rows of the table look like: with it small blocks compress nearly as well as large ones.
+    this.#dictionary ??= Buffer.from(block.buffer.subarray(Math.max(block.length - DICTIONARY_BYTES, 0), block.length))
     this.#blocks++
     block.reset()
     this.#entryCount = 0
@@ -205,7 +211,7 @@ export class SSTableWriter {
   }
 
   #store(block: Buffer, extra: number): number {
-    const size = storeBlock(block, extra, this.#options.compression, this.#out)
+    const size = storeBlock(block, extra, this.#options.compression, extra === 0 ? null : this.#dictionary, this.#out)
     this.#appended(size)
     return size
   }
