@@ -7,6 +7,8 @@ import { changed, checkCreatable, checkKeyspaceName, checkModifiable, findKeyspa
 import { Properties } from "./schema-properties.ts"
 import { replicationOption, replicationWarnings } from "./schema-replication.ts"
 
+const REPAIR = "When increasing replication factor you need to run a full (-full) repair to distribute the data."
+
 type Transform = SchemaPlan["transform"]
 
 const KNOWN: ReadonlySet<string> = new Set(["replication", "durable_writes"])
@@ -52,9 +54,14 @@ export function alterKeyspace(statement: AlterKeyspaceStatement): Transform {
     if (keyspace === null) return unchanged(descriptor)
     const replication = given === undefined ? keyspace.replication : replicationOption(name, given, keyspace.replication, cluster)
     const next = { ...keyspace, replication, durableWrites: properties.boolean("durable_writes") ?? keyspace.durableWrites }
-    const warnings = given === undefined ? [] : replicationWarnings(name, replication, cluster)
+    const warnings = given === undefined ? [] : [...replicationWarnings(name, replication, cluster), ...(copies(keyspace.replication) < copies(replication) ? [REPAIR] : [])]
     return changed(withKeyspace(descriptor, next), "UPDATED", "KEYSPACE", name, "", warnings)
   }
+}
+
+/** In all data centres together. */
+function copies({ class: _class, ...factors }: Readonly<Record<string, string>>): number {
+  return Object.values(factors).reduce((sum, factor) => sum + Number.parseInt(factor, 10), 0)
 }
 
 export function dropKeyspace(statement: DropKeyspaceStatement): Transform {

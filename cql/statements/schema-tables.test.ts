@@ -111,9 +111,11 @@ test("keyspaces: classes, factors, data centres", () => {
   expect(replication("n")).toEqual({ class: "org.apache.cassandra.locator.NetworkTopologyStrategy", dc1: "3" })
   expect(sandbox.run("ALTER KEYSPACE n WITH replication = {'class': 'NetworkTopologyStrategy', 'dc1': 5}").warnings).toEqual([
     "Your replication factor 5 for keyspace n is higher than the number of nodes 3 for datacenter dc1",
+    "When increasing replication factor you need to run a full (-full) repair to distribute the data.",
   ])
   expect(sandbox.run("ALTER KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 4}").warnings).toEqual([
     "Your replication factor 4 for keyspace ks is higher than the number of nodes 3",
+    "When increasing replication factor you need to run a full (-full) repair to distribute the data.",
   ])
   expect(() => sandbox.run("CREATE KEYSPACE m WITH replication = {'class': 'NetworkTopologyStrategy', 'dc9': 1}")).toThrow(
     "Unrecognized strategy option {dc9} passed to NetworkTopologyStrategy for keyspace m",

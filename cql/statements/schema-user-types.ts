@@ -8,7 +8,7 @@ import type { TypeNode } from "../language/ast-terms.ts"
 import type { AlterTypeStatement, CreateTypeStatement, DropTypeStatement, TypeField } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
 import { changed, checkModifiable, findKeyspace, keyspaceOf, typeScope, unchanged, withKeyspace, withType } from "./schema-edit.ts"
-import { referencesUserType, replaceUserType, resolveType } from "./schema-types.ts"
+import { referencesUserType, replaceUserType, resolveType, typeNodeText } from "./schema-types.ts"
 
 type Transform = SchemaPlan["transform"]
 type Field = TypeDescriptor["fields"][number]
@@ -82,7 +82,7 @@ function fieldsWith(field: TypeField, ifNotExists: boolean, type: TypeDescriptor
   }
   const added = resolveField(field, keyspace)
   if (referencesUserType(added.type, keyspace.name, type.name)) {
-    throw new InvalidRequestError(`Cannot add new field ${field.name} of type ${type.name} to user type ${keyspace.name}.${type.name} as it would create a circular reference`)
+    throw new InvalidRequestError(`Cannot add new field ${field.name} of type ${typeNodeText(qualified(field.type, keyspace.name))} to user type ${keyspace.name}.${type.name} as it would create a circular reference`)
   }
   if (type.fields.length >= MAX_FIELDS) {
     throw new InvalidRequestError(`Cannot add new field ${field.name} to type ${type.name}: maximum number of fields reached`)
@@ -94,6 +94,31 @@ function fieldsWith(field: TypeField, ifNotExists: boolean, type: TypeDescriptor
     )
   }
   return [...type.fields, added]
+}
+
+/** The type as written, with its user types' keyspace. */
+function qualified(node: TypeNode, keyspace: string): TypeNode {
+  switch (node.kind) {
+    case "user":
+      return { ...node, keyspace }
+    case "frozen":
+      return { ...node, type: qualified(node.type, keyspace) }
+    case "list":
+    case "set":
+    case "vector":
+      return { ...node, element: qualified(node.element, keyspace) }
+    case "map":
+      return { ...node, key: qualified(node.key, keyspace), value: qualified(node.value, keyspace) }
+    case "tuple":
+      return { ...node, elements: node.elements.map((element) => inTuple(qualified(element, keyspace))) }
+    default:
+      return node
+  }
+}
+
+/** What is in a tuple is frozen without saying so. */
+function inTuple(node: TypeNode): TypeNode {
+  return node.kind === "user" ? { kind: "frozen", type: node } : node
 }
 
 function tablesWithKey(keyspace: KeyspaceDescriptor, type: string): string[] {
