@@ -3,7 +3,7 @@ import { type Buffer, type Maybe, isPromise } from "../runtime/pure.ts"
 import type { Disk } from "../runtime/disk.ts"
 import { ByteReader, CorruptionError } from "../data/bytes.ts"
 import type { LogPosition } from "../data/local-store.ts"
-import { CHUNK_HEADER_BYTES, RECORD_HEADER_BYTES, RECORD_KIND, SEGMENT_HEADER_BYTES, chunkEnd, findChunk } from "./commit-log-format.ts"
+import { CHUNK_HEADER_BYTES, RECORD_HEADER_BYTES, RECORD_KIND, SEGMENT_HEADER_BYTES, chunkEnd, findChunk, uncheckedChunkEnd } from "./commit-log-format.ts"
 import { LogReader, type ScannedLog, type ScannedSegment } from "./commit-log-scan.ts"
 import { CorruptFileError } from "./errors.ts"
 
@@ -33,7 +33,7 @@ async function replaySegment(bytes: Buffer, segment: ScannedSegment, visitor: Re
   const end = isDamaged ? bytes.length : segment.end
   let at = generation === null ? findChunk(bytes, 0, id, null) : SEGMENT_HEADER_BYTES
   while (at >= 0 && at < end) {
-    const next = chunkEnd(bytes, at, id, generation)
+    const next = isDamaged ? chunkEnd(bytes, at, id, generation) : uncheckedChunkEnd(bytes, at, id, generation)
     if (next === 0) {
       if (!isDamaged) throw new CorruptFileError(segment.path, at, "expected the commit log chunk that was just there")
       at = findChunk(bytes, at, id, generation)
