@@ -33,7 +33,7 @@ export function crc32(bytes: Uint8Array, seed = 0): number {
 export function md5(...parts: (Uint8Array | string)[]): Buffer {
   const [first] = parts
   // By way of a string: the shortest way through Node.js takes 1.0 us, a Hash object 2.5.
-  if (parts.length === 1 && first !== undefined) return Buffer.from(hashOnce("md5", first, "latin1"), "latin1")
+  if (parts.length === 1 && first !== undefined) return Buffer.from(hashOnce("md5", first, "binary"), "latin1")
   const hash = createHash("md5")
   for (const part of parts) hash.update(part)
   return hash.digest()
