@@ -1,4 +1,5 @@
 // One read of one table, as it goes from the coordinator to a replica: a partition, or a token range in ring order.
+import { Buffer } from "../runtime/pure.ts"
 import type { IndexSchema, TableSchema } from "./schema.ts"
 import type { Token, TokenRange } from "./topology.ts"
 
@@ -46,3 +47,14 @@ export interface ReadCommand {
 }
 
 export const NO_LIMIT = 0x7fffffff
+
+/** The same command with bytes of its own, for a read that goes on when the message it came in is gone. */
+export function ownReadCommand(command: ReadCommand): ReadCommand {
+  const { target, slices, after } = command
+  return {
+    ...command,
+    target: target.kind === "partition" ? { ...target, key: Buffer.from(target.key) } : target,
+    slices: slices === null ? null : slices.map((slice) => ({ ...slice, start: Buffer.from(slice.start), end: Buffer.from(slice.end) })),
+    after: after === null ? null : { ...after, key: Buffer.from(after.key), clustering: after.clustering === null ? null : Buffer.from(after.clustering) },
+  }
+}

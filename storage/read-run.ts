@@ -7,7 +7,7 @@
 import { Buffer, assert } from "../runtime/pure.ts"
 import type { RowSink } from "../data/local-store.ts"
 import { compareToBound, tombstoneTouches } from "../data/range-tombstones.ts"
-import type { ClusteringSlice, ReadCommand } from "../data/read-command.ts"
+import { type ClusteringSlice, type ReadCommand, ownReadCommand } from "../data/read-command.ts"
 import { clusteringEnd, clusteringStart } from "../data/row-format.ts"
 import type { TableSchema } from "../data/schema.ts"
 import { compareInt64 } from "../data/timestamp.ts"
@@ -38,6 +38,7 @@ export class ReadRun {
   // Where the last share ended; in the middle of a partition its live rows so far.
   #position: Position | null = null
   #isPaused = false
+  #ownsCommand = false
   #isInPartition = false
   #live = 0
   #staticIsLive = false
@@ -57,6 +58,7 @@ export class ReadRun {
     this.#stopped = false
     this.#position = command.after
     this.#isInPartition = false
+    this.#ownsCommand = false
   }
 
   /** Runs a share of the command; false: there is more, call again. */
@@ -183,6 +185,8 @@ export class ReadRun {
 
   #pause(token: Token, key: Buffer, clustering: Buffer | null): void {
     this.#isPaused = true
+    if (!this.#ownsCommand) this.#command = ownReadCommand(this.#command as ReadCommand)
+    this.#ownsCommand = true
     this.#position = { token, key, clustering }
   }
 

@@ -13,7 +13,7 @@ import type {
   ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, RunningCompaction, SegmentHold, TableStats,
 } from "../data/local-store.ts"
 import type { DirectRead, DirectSink } from "../data/direct-read.ts"
-import type { ReadCommand } from "../data/read-command.ts"
+import { type ReadCommand, ownReadCommand } from "../data/read-command.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
 import { highOfBigInt, lowOfBigInt, toBigInt } from "../data/timestamp.ts"
 import { unwrap } from "../data/token.ts"
@@ -126,11 +126,14 @@ export class Store implements LocalStore {
   }
 
   read(command: ReadCommand, sink: RowSink): Maybe<void> {
-    const table = this.#table(command.table.id, "a read")
-    const { target, slices, reversed } = command
+    const { id } = command.table
+    const table = this.#table(id, "a read")
+    const { target } = command
     if (target.kind === "partition" && table.sstables.length > 0 && this.#state.pace.shouldWait()) {
-      const waiting = bringIn((into) => table.addMissing(target.token.high, target.token.low, asBuffer(target.key), slices ?? EVERY_ROW, reversed, into))
-      if (waiting !== null) return this.#loaded(waiting).then(() => this.#run(command, sink, null))
+      const own = ownReadCommand(command)
+      const key = asBuffer(own.target.kind === "partition" ? own.target.key : target.key)
+      const waiting = bringIn((into) => table.addMissing(target.token.high, target.token.low, key, own.slices ?? EVERY_ROW, own.reversed, into))
+      if (waiting !== null) return this.#loaded(waiting).then(() => this.#run(own, sink, null))
     }
     return this.#run(command, sink, null)
   }
