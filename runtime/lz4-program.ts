@@ -2,7 +2,8 @@
 //
 // A block is a row of sequences: a token (4 bits of literal count, 4 of match length less 4; 15 means that bytes follow
 // which add up to the rest, the last of them not 255), the literals, and where the match begins: u16, little-endian, bytes back from here. The last
-// sequence has literals only.
+// sequence has literals only. A match may reach back into a dictionary: bytes that both sides know and that
+// count as standing just before the block.
 //
 // Both loops copy 16 bytes at a time and so run past what they were asked for by up to 15: `SLACK` bytes behind both source and
 // target are theirs. Lengths and offsets are checked against the true ends before anything is copied: whatever the
@@ -59,9 +60,9 @@ function copyUntil<Name extends string>({ get, increase }: Bound<Name>, to: Name
   ])
 }
 
-/** decompress(source, sourceEnd, target, targetEnd): bytes written, or DAMAGED. */
+/** decompress(source, sourceEnd, dictionary, target, targetEnd): bytes written, or DAMAGED. The dictionary ends where the target begins. */
 const decompress: WasmFunction = wasmFunction(
-  "decompress", ["at", "sourceEnd", "target", "targetEnd"], ["to", "token", "length", "byte", "from", "end", "offset"],
+  "decompress", ["at", "sourceEnd", "dictionary", "target", "targetEnd"], ["to", "token", "length", "byte", "from", "end", "offset"],
   (locals) => {
     const local = bound(locals)
     const { get, set, increase } = local
@@ -88,7 +89,7 @@ const decompress: WasmFunction = wasmFunction(
           set("offset", load16(get("at"))),
           increase("at", constant(2)),
           branchIf(damaged, isZero(get("offset"))),
-          branchIf(damaged, above(get("offset"), subtract(get("to"), get("target")))),
+          branchIf(damaged, above(get("offset"), subtract(get("to"), get("dictionary")))),
           set("length", and(get("token"), constant(15))),
           when(equal(get("length"), constant(15)), longLength(local, damaged)),
           increase("length", constant(MIN_MATCH)),
@@ -117,10 +118,26 @@ function copyMatch(local: Bound<"to" | "from" | "end" | "offset">): Code {
   )
 }
 
-type Compressing = Bound<"source" | "sourceEnd" | "target" | "table" | "at" | "to" | "anchor" | "match" | "word" | "slot" | "length" | "token" | "from" | "end" | "step" | "tries">
+type Compressing = Bound<"source" | "start" | "sourceEnd" | "target" | "table" | "at" | "to" | "anchor" | "match" | "word" | "slot" | "length" | "token" | "from" | "end" | "step" | "tries">
 
 /** Where a position is remembered. */
 const slotOf = ({ get }: Compressing, word: Code): Code => add(get("table"), shiftLeft(shiftRight(multiply(word, constant(HASH_PRIME)), 32 - TABLE_BITS), 2))
+
+/** Remembers every second position of the dictionary. */
+function remember(local: Compressing): Code {
+  const { get, set, increase } = local
+  return [
+    set("from", get("source")),
+    block((done) =>
+      loop((again) => [
+        branchIf(done, above(add(get("from"), constant(MIN_MATCH)), get("start"))),
+        store32(slotOf(local, load32(get("from"))), subtract(get("from"), get("source"))),
+        increase("from", constant(2)),
+        branch(again),
+      ]),
+    ),
+  ]
+}
 
 /** Finds a place from `at` on whose four bytes were seen before: sets `at` and `match`; leaves by `none` near the end. */
 function findMatch(local: Compressing, none: Label): Code {
@@ -212,17 +229,21 @@ function writeMatch(local: Compressing): Code {
   ]
 }
 
-/** compress(source, sourceEnd, target, table): bytes written. REQUIRES: room for the worst case at the target. */
+/**
+ * compress(dictionary, source, sourceEnd, target, table): bytes written. The dictionary ends where the source begins; in
+ * the code below `source` is where it begins. REQUIRES: room for the worst case at the target.
+ */
 const compress: WasmFunction = wasmFunction(
-  "compress", ["source", "sourceEnd", "target", "table"], ["at", "to", "anchor", "match", "word", "slot", "length", "token", "from", "end", "step", "tries"],
+  "compress", ["source", "start", "sourceEnd", "target", "table"], ["at", "to", "anchor", "match", "word", "slot", "length", "token", "from", "end", "step", "tries"],
   (locals) => {
     const local: Compressing = bound(locals)
     const { get, set } = local
     return [
-      set("at", get("source")),
-      set("anchor", get("source")),
+      set("at", get("start")),
+      set("anchor", get("start")),
       set("to", get("target")),
       fill(get("table"), constant(0), constant(TABLE_BYTES)),
+      remember(local),
       block((rest) =>
         loop((again) => [
           findMatch(local, rest),

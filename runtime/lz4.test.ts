@@ -36,7 +36,7 @@ const plain = fc
 
 test("what one implementation compresses, the other decompresses", () => {
   fc.assert(fc.property(plain, (bytes) => {
-    const ours = Buffer.from(lz4.compress(bytes, 0, bytes.length))
+    const ours = Buffer.from(lz4.compress(bytes))
     expect(decompressed(ours, bytes.length)).toEqual(bytes)
     const size = Buffer.alloc(4)
     size.writeUInt32LE(bytes.length)
@@ -53,7 +53,7 @@ test("lengths around every limit of the format", () => {
     for (const match of [0, 4, 18, 19, 20, 273, 274, 275, 65_535, 65_536]) {
       const bytes = Buffer.alloc(literals + 1 + match, 7)
       for (let index = 0; index < literals; index++) bytes[index] = (index * 167) & 0xff
-      const block = Buffer.from(lz4.compress(bytes, 0, bytes.length))
+      const block = Buffer.from(lz4.compress(bytes))
       expect(decompressed(block, bytes.length)).toEqual(bytes)
     }
   }
@@ -61,7 +61,7 @@ test("lengths around every limit of the format", () => {
 
 test("a damaged block is refused or gives other bytes, and writes nothing outside its target", () => {
   fc.assert(fc.property(plain, fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 }), fc.nat(), (bytes, changes, cut) => {
-    const block = Buffer.from(lz4.compress(bytes, 0, bytes.length))
+    const block = Buffer.from(lz4.compress(bytes))
     for (const [at, byte] of changes) block[at % block.length] = byte
     const damaged = block.subarray(0, block.length - (cut % block.length))
     const target = Buffer.alloc(bytes.length + 64, 0xee)
@@ -123,4 +123,17 @@ test.each([
   ["a match longer than the target", [0x1f, 1, 1, 0, 200, 0x10, 1], 30],
 ] as const)("refused: %s", (_what, block, size) => {
   expect(decompressed(Uint8Array.from(block), size)).toBe(-1)
+})
+
+test("a dictionary saves what it holds, and only whoever has it can decompress", () => {
+  fc.assert(fc.property(plain, plain, (dictionary, bytes) => {
+    const block = Buffer.from(lz4.compress(bytes, dictionary))
+    const target = Buffer.alloc(bytes.length)
+    expect(lz4.decompress(block, 0, block.length, target, 0, bytes.length, dictionary)).toBe(bytes.length)
+    expect(target.equals(bytes)).toBe(true)
+  }), { numRuns: 200 })
+  const row = Buffer.from("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+  const block = Buffer.from(lz4.compress(row, row))
+  expect(block.length).toBeLessThan(row.length / 3)
+  expect(decompressed(block, row.length)).toBe(-1)
 })

@@ -1,4 +1,5 @@
-// LZ4 blocks without any header, in one reusable piece of WebAssembly memory: [table][source][slack][target][slack]. The
+// LZ4 blocks without any header, in one reusable piece of WebAssembly memory: table, source, slack, target, slack, with the
+// dictionary before the source (compressing) or the target. The
 // memory grows to the largest block that was ever asked for; what is larger than MAX_BYTES is refused, so that a node does
 // not hold on to hundreds of megabytes because of one frame (pure.ts sends those elsewhere).
 import { SLACK, TABLE_BYTES, lz4Program } from "./lz4-program.ts"
@@ -7,10 +8,12 @@ import { SLACK, TABLE_BYTES, lz4Program } from "./lz4-program.ts"
 export const MAX_BYTES = 1 << 20
 const PAGE_BYTES = 1 << 16
 
+const NO_BYTES = new Uint8Array(0)
+
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number }
-  decompress(source: number, sourceEnd: number, target: number, targetEnd: number): number
-  compress(source: number, sourceEnd: number, target: number, table: number): number
+  decompress(source: number, sourceEnd: number, dictionary: number, target: number, targetEnd: number): number
+  compress(dictionary: number, source: number, sourceEnd: number, target: number, table: number): number
 }
 // The types of Node.js do not name it.
 declare const WebAssembly: {
@@ -34,30 +37,34 @@ export class Lz4 {
 
   /**
    * Decompresses the block at `source[from, from + length)` to `target[at, at + size)`; returns how many bytes it holds,
-   * or -1 when it is damaged or holds more. REQUIRES: length and size up to MAX_BYTES.
+   * or -1 when it is damaged or holds more. REQUIRES: length and size up to MAX_BYTES; the dictionary that it was compressed with.
    */
-  decompress(source: Uint8Array, from: number, length: number, target: Uint8Array, at: number, size: number): number {
-    const to = this.#place(source, from, length, size)
-    const count = this.#exports.decompress(TABLE_BYTES, TABLE_BYTES + length, to, to + size)
+  decompress(source: Uint8Array, from: number, length: number, target: Uint8Array, at: number, size: number, dictionary: Uint8Array = NO_BYTES): number {
+    const dictionaryAt = TABLE_BYTES + length + SLACK
+    const to = dictionaryAt + dictionary.length
+    this.#grow(to + size)
+    this.#bytes.set(source.subarray(from, from + length), TABLE_BYTES)
+    if (dictionary.length > 0) this.#bytes.set(dictionary, dictionaryAt)
+    const count = this.#exports.decompress(TABLE_BYTES, TABLE_BYTES + length, dictionaryAt, to, to + size)
     if (count === size) target.set(this.#bytes.subarray(to, to + count), at)
     return count
   }
 
-  /** Compresses `source[from, from + length)`; the result is valid until the next call. REQUIRES: length up to MAX_BYTES. */
-  compress(source: Uint8Array, from: number, length: number): Uint8Array {
-    const to = this.#place(source, from, length, lz4Bound(length))
-    return this.#bytes.subarray(to, to + this.#exports.compress(TABLE_BYTES, TABLE_BYTES + length, to, 0))
+  /** Compresses the source; the result is valid until the next call. REQUIRES: its length up to MAX_BYTES. */
+  compress(source: Uint8Array, dictionary: Uint8Array = NO_BYTES): Uint8Array {
+    const from = TABLE_BYTES + dictionary.length
+    const end = from + source.length
+    const to = end + SLACK
+    this.#grow(to + lz4Bound(source.length))
+    if (dictionary.length > 0) this.#bytes.set(dictionary, TABLE_BYTES)
+    this.#bytes.set(source, from)
+    return this.#bytes.subarray(to, to + this.#exports.compress(TABLE_BYTES, from, end, to, 0))
   }
 
-  /** Copies the source in and returns where the target begins. */
-  #place(source: Uint8Array, from: number, length: number, size: number): number {
-    const to = TABLE_BYTES + length + SLACK
-    const missing = to + size + SLACK - this.#bytes.length
-    if (missing > 0) {
-      this.#exports.memory.grow(Math.ceil(missing / PAGE_BYTES))
-      this.#bytes = new Uint8Array(this.#exports.memory.buffer)
-    }
-    this.#bytes.set(from === 0 && length === source.length ? source : source.subarray(from, from + length), TABLE_BYTES)
-    return to
+  #grow(end: number): void {
+    const missing = end + SLACK - this.#bytes.length
+    if (missing <= 0) return
+    this.#exports.memory.grow(Math.ceil(missing / PAGE_BYTES))
+    this.#bytes = new Uint8Array(this.#exports.memory.buffer)
   }
 }

@@ -6,6 +6,8 @@ import { createRequire } from "node:module"
 import { constants, crc32 as zlibCrc32, deflateSync, inflateSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
 import { Lz4, MAX_BYTES as LZ4_MAX_BYTES } from "./lz4.ts"
 
+export { LZ4_MAX_BYTES }
+
 export { Buffer, isUtf8 }
 
 /** A value now, or a promise only when the disk or another node must be asked. */
@@ -85,9 +87,10 @@ export function snappyDecompress(bytes: Uint8Array, maxSize: number): Buffer {
   return snappy().uncompress(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), maxSize)
 }
 
-/** One LZ4 block, without any length header. */
-export function lz4Compress(bytes: Uint8Array): Buffer {
-  if (bytes.length <= LZ4_MAX_BYTES) return Buffer.from(lz4().compress(bytes, 0, bytes.length))
+/** One LZ4 block, without any length header. `dictionary`: bytes that whoever decompresses it has too. REQUIRES: none for more than LZ4_MAX_BYTES. */
+export function lz4Compress(bytes: Uint8Array, dictionary?: Uint8Array): Buffer {
+  if (bytes.length <= LZ4_MAX_BYTES) return Buffer.from(lz4().compress(bytes, dictionary))
+  assert(dictionary === undefined, "a dictionary is for small blocks")
   // lz4-napi puts the uncompressed length (4 bytes, little-endian) in front of the block.
   return largeLz4().compressSync(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)).subarray(4)
 }
@@ -97,9 +100,9 @@ export function lz4Compress(bytes: Uint8Array): Buffer {
  * REQUIRES: `size` is the exact uncompressed length. Throws RangeError when the block is damaged or of another size; nothing
  * of `target` has changed then.
  */
-export function lz4DecompressInto(source: Uint8Array, from: number, length: number, target: Uint8Array, at: number, size: number): void {
+export function lz4DecompressInto(source: Uint8Array, from: number, length: number, target: Uint8Array, at: number, size: number, dictionary?: Uint8Array): void {
   if (size > LZ4_MAX_BYTES || length > LZ4_MAX_BYTES) return largeLz4DecompressInto(source, from, length, target, at, size)
-  const count = lz4().decompress(source, from, length, target, at, size)
+  const count = lz4().decompress(source, from, length, target, at, size, dictionary)
   if (count !== size) throw new RangeError(count < 0 ? `the LZ4 block is damaged or holds more than ${size} bytes` : `LZ4 block holds ${count} bytes, expected ${size}`)
 }
 

@@ -137,6 +137,10 @@ test("sstable.hex", () => {
   reader.heading("statistics")
   reader.uint32("crc")
   reader.bytes(footer.statistics.length - 4, "JSON")
+  expect(reader.at).toBe(footer.dictionary.offset)
+  reader.heading("dictionary")
+  reader.uint32("crc")
+  reader.bytes(footer.dictionary.length - 4, "the end of the first block")
   reader.heading("footer")
   for (const what of ["summary", "filter", "statistics"]) {
     reader.bytes(8, `${what}: offset`)
@@ -144,7 +148,9 @@ test("sstable.hex", () => {
   }
   reader.uint32("blocks")
   reader.bytes(8, "file size")
-  reader.bytes(24, "reserved")
+  reader.bytes(8, "dictionary: offset")
+  reader.uint32("dictionary: length")
+  reader.bytes(12, "reserved")
   reader.uint32("crc")
   reader.bytes(4, "magic")
   expect(reader.remaining).toBe(0)

@@ -6,11 +6,12 @@
 //   summary       u32 crc of the rest, then an index entry for each index block, in the form of an index block
 //   filter        u32 crc of the rest, u8 hashes, 3×u8 0, then the bits (bloom-filter.ts)
 //   statistics    u32 crc of the rest, JSON (SSTableStatistics)
+//   dictionary    u32 crc of the rest, the last 4 KiB of the first block; all blocks with codec 5 were compressed with it
 //   footer        80 bytes: { u64 offset, u32 length } of summary, filter and statistics; u32 blocks; u64 fileSize;
-//                 24×u8 0; u32 crc of the bytes before it in the footer; u32 magic "BLVt"
+//                 { u64 offset, u32 length } of the dictionary; 12×u8 0; u32 crc of the bytes before it in the footer; u32 magic "BLVt"
 //
-//   stored block  u32 crc of the rest, u32 size of the block, u8 codec (0: none, 1: LZ4, 2: Snappy, 3: zlib, 4: Zstandard),
-//                 u24 room that a reader needs behind it, the block's bytes; blocks and index blocks alike
+//   stored block  u32 crc of the rest, u32 size of the block, u8 codec (0: none, 1: LZ4, 2: Snappy, 3: zlib, 4: Zstandard,
+//                 5: LZ4 with the dictionary), u24 room that a reader needs behind it, the block's bytes; blocks and index blocks alike
 //
 //   block         entries, then u16 how many, u16 how many of them are partition headers. A block is closed when its
 //                 entries reach a size that the table's compression options say (sstable-codec.ts; 4 KiB unless
@@ -90,6 +91,7 @@ export interface Footer {
   readonly summary: Section
   readonly filter: Section
   readonly statistics: Section
+  readonly dictionary: Section
   readonly blocks: number
 }
 
@@ -118,6 +120,8 @@ export function encodeFooter(footer: Footer, fileSize: number): Buffer {
   }
   bytes.writeUInt32BE(footer.blocks, 36)
   bytes.writeBigUInt64BE(BigInt(fileSize), 40)
+  bytes.writeBigUInt64BE(BigInt(footer.dictionary.offset), 48)
+  bytes.writeUInt32BE(footer.dictionary.length, 56)
   bytes.writeUInt32BE(crc32(bytes.subarray(0, 72)), 72)
   bytes.writeUInt32BE(SSTABLE_MAGIC, 76)
   return bytes
@@ -130,7 +134,7 @@ export function decodeFooter(bytes: Buffer, fileSize: number): Footer {
   if (crc32(bytes.subarray(0, 72)) !== bytes.readUInt32BE(72)) throw new CorruptionError("expected a footer with another CRC", start)
   if (Number(bytes.readBigUInt64BE(40)) !== fileSize) throw new CorruptionError(`expected a file of ${bytes.readBigUInt64BE(40)} bytes, found ${fileSize}`, start)
   const section = (at: number): Section => ({ offset: Number(bytes.readBigUInt64BE(at)), length: bytes.readUInt32BE(at + 8) })
-  return { summary: section(0), filter: section(12), statistics: section(24), blocks: bytes.readUInt32BE(36) }
+  return { summary: section(0), filter: section(12), statistics: section(24), dictionary: section(48), blocks: bytes.readUInt32BE(36) }
 }
 
 /** CRC, then the bytes. */

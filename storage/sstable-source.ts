@@ -14,10 +14,12 @@ import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
 import type { Fragments } from "./row-merge.ts"
 import type { SSTableBlock } from "./sstable-block.ts"
 import { PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES } from "./sstable-format.ts"
+import { ReadAhead } from "./sstable-read-ahead.ts"
 import type { SSTable } from "./sstable.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 const PLACE = 0x10000
+const BLOCKS_OF_WALK = 2
 
 export class SSTableSource implements PartitionSource {
   bytes: Buffer = NO_BYTES
@@ -42,6 +44,8 @@ export class SSTableSource implements PartitionSource {
   #behindPlace = -1
   #block: SSTableBlock | null = null
   #blockIndex = -1
+  #ahead: ReadAhead | null = null
+  #inOrder = 0
   #slices: readonly ClusteringSlice[] = []
   #reversed = false
   #slice = 0
@@ -58,8 +62,9 @@ export class SSTableSource implements PartitionSource {
     this.#pool = pool
   }
 
-  /** What is opened next lies in this file. */
-  reset(sstable: SSTable, table: TableSchema): this {
+  /** What is opened next lies in this file; `ahead` is what a walk over it has read ahead. */
+  reset(sstable: SSTable, table: TableSchema, ahead: ReadAhead | null = null): this {
+    this.#ahead = ahead
     this.#sstable = sstable
     this.#table = table
     return this
@@ -110,6 +115,7 @@ export class SSTableSource implements PartitionSource {
     this.#blockIndex = -1
     this.#staticBlock = null
     this.#sstable = null
+    this.#ahead = null
     this.bytes = NO_BYTES
     this.#pool?.push(this)
   }
@@ -237,7 +243,10 @@ export class SSTableSource implements PartitionSource {
 
   #load(index: number): SSTableBlock {
     if (index !== this.#blockIndex) {
-      this.#block = (this.#sstable as SSTable).block(index)
+      // From the third block in order on it is a walk.
+      this.#inOrder = index === this.#blockIndex + 1 ? this.#inOrder + 1 : 0
+      if (this.#inOrder === BLOCKS_OF_WALK) this.#ahead ??= new ReadAhead()
+      this.#block = (this.#sstable as SSTable).block(index, this.#ahead)
       this.#blockIndex = index
     }
     return this.#block as SSTableBlock
@@ -255,6 +264,10 @@ export class SSTableCursor implements PartitionCursor {
   readonly #sstable: SSTable
   readonly #table: TableSchema
   readonly #source: SSTableSource
+  readonly #ahead = new ReadAhead()
+  #loaded: SSTableBlock | null = null
+  #loadedIndex = -1
+  /** The current partition's header is this one of the block. */
   #blockIndex = 0
   #partition = 0
 
@@ -266,18 +279,18 @@ export class SSTableCursor implements PartitionCursor {
 
   seek(tokenHigh: number, tokenLow: number, key: Buffer | null, after: boolean): boolean {
     const blockIndex = this.#sstable.index.startBlock(tokenHigh, tokenLow, key)
-    const block = this.#sstable.block(blockIndex)
+    const block = this.#load(blockIndex)
     const partition = block.lowerBound(tokenHigh, tokenLow, key, after)
     return partition < block.partitionCount ? this.#take(blockIndex, partition) : this.#forward(blockIndex, tokenHigh, tokenLow, after && key === null)
   }
 
   next(): boolean {
-    const block = this.#sstable.block(this.#blockIndex)
+    const block = this.#load(this.#blockIndex)
     return this.#partition + 1 < block.partitionCount ? this.#take(this.#blockIndex, this.#partition + 1) : this.#nextBlock(this.#blockIndex)
   }
 
   open(): PartitionSource {
-    return this.#source.reset(this.#sstable, this.#table).openAt(this.#blockIndex, this.#partition, this.tokenHigh, this.tokenLow, this.key)
+    return this.#source.reset(this.#sstable, this.#table, this.#ahead).openAt(this.#blockIndex, this.#partition, this.tokenHigh, this.tokenLow, this.key)
   }
   close(): void {
     this.#source.close()
@@ -298,12 +311,12 @@ export class SSTableCursor implements PartitionCursor {
     if (!index.continues(next)) return this.#take(next, 0)
     // Past all blocks of a wide partition without reading them.
     const last = index.lastBlockOf(next)
-    if (this.#sstable.block(last).partitionCount > 0) return this.#take(last, 0)
+    if (this.#load(last).partitionCount > 0) return this.#take(last, 0)
     return last + 1 < index.count && this.#take(last + 1, 0)
   }
 
   #take(blockIndex: number, partition: number): boolean {
-    const block = this.#sstable.block(blockIndex)
+    const block = this.#load(blockIndex)
     const entry = block.partitionEntry(partition)
     this.#blockIndex = blockIndex
     this.#partition = partition
@@ -312,5 +325,13 @@ export class SSTableCursor implements PartitionCursor {
     this.tokenHigh = hashHigh
     this.tokenLow = hashLow
     return true
+  }
+
+  #load(index: number): SSTableBlock {
+    if (index !== this.#loadedIndex) {
+      this.#loaded = this.#sstable.block(index, this.#ahead)
+      this.#loadedIndex = index
+    }
+    return this.#loaded as SSTableBlock
   }
 }

@@ -28,6 +28,7 @@ interface Parts {
   readonly blocks: number
   readonly filter: BloomFilter
   readonly statistics: SSTableStatistics
+  readonly dictionary: Buffer
 }
 
 export class SSTable {
@@ -44,6 +45,7 @@ export class SSTable {
   readonly #cache: BlockCache
   readonly #blocks: CachedFile<SSTableBlock>
   readonly #indexBlocks: CachedFile<IndexBlock>
+  readonly #dictionary: Buffer
   readonly #pace: ReadPace | null
   /** Stored bytes on their way into the cache. */
   #staging: Buffer = NO_BYTES
@@ -57,6 +59,7 @@ export class SSTable {
     this.bytes = file.size
     this.#file = file
     this.#cache = cache
+    this.#dictionary = parts.dictionary
     this.#pace = pace
     this.index = new SSTableIndex(parts.summary, parts.blocks, parts.summaryOffset, (indexBlock) => this.#indexBlock(indexBlock))
     this.#blocks = new CachedFile(parts.blocks)
@@ -83,7 +86,8 @@ export class SSTable {
       const filter = BloomFilter.decode(section(footer.filter, "filter"))
       const statistics = JSON.parse(section(footer.statistics, "statistics").toString()) as SSTableStatistics
       const summary = section(footer.summary, "summary")
-      return new SSTable(number, path, file, cache, pace, { summary, summaryOffset: footer.summary.offset + 4, blocks: footer.blocks, filter, statistics })
+      const dictionary = section(footer.dictionary, "dictionary")
+      return new SSTable(number, path, file, cache, pace, { summary, summaryOffset: footer.summary.offset + 4, blocks: footer.blocks, filter, statistics, dictionary })
     } catch (error) {
       file.close()
       throw error instanceof CorruptionError ? CorruptFileError.from(path, error) : error
@@ -193,7 +197,7 @@ export class SSTable {
 
   #keep(index: number, stored: Buffer, size: number, offset: number): SSTableBlock {
     try {
-      const plainSize = decode(stored, size, offset, this.#cache)
+      const plainSize = decode(stored, size, offset, this.#dictionary, this.#cache)
       const { reservedBytes, reservedAt } = this.#cache
       const extra = extraOf(stored)
       makeTables(reservedBytes, reservedAt, plainSize, extra, offset)
@@ -208,7 +212,7 @@ export class SSTable {
   #keepIndexBlock(index: number, stored: Buffer, size: number, offset: number): IndexBlock {
     try {
       const cache = this.#cache.index
-      const plainSize = decode(stored, size, offset, cache)
+      const plainSize = decode(stored, size, offset, this.#dictionary, cache)
       const block = new IndexBlock(cache.reservedBytes, cache.reservedAt, plainSize, offset).check(offset)
       if (block.count !== this.index.countIn(index)) throw new CorruptionError(`expected ${this.index.countIn(index)} index entries`, offset)
       cache.put(this.#indexBlocks, index, block)
@@ -219,9 +223,9 @@ export class SSTable {
   }
 }
 
-function decode(stored: Buffer, size: number, offset: number, cache: BlockCache): number {
+function decode(stored: Buffer, size: number, offset: number, dictionary: Buffer, cache: BlockCache): number {
   if (stored.length !== size) throw new CorruptionError("expected a whole block", offset)
-  return loadBlock(stored, offset, cache)
+  return loadBlock(stored, offset, dictionary, cache)
 }
 
 /** A block, or an index block, that is not in the cache. */
