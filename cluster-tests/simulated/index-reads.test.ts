@@ -5,6 +5,7 @@
 import { expect } from "vitest"
 import { CONSISTENCY, type Consistency } from "../../cql/errors.ts"
 import { compileStatement } from "../../cql/compile.ts"
+import type { LocalStore } from "../../data/local-store.ts"
 import { MutationWriter } from "../../data/mutation.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { Buffer, assert } from "../../runtime/pure.ts"
@@ -45,6 +46,7 @@ forSeeds("indexes answer at QUORUM what the merged rows are", FILE, 4, async (se
     expect(await query(`SELECT k, c, s, v, w, l, m FROM app.t WHERE ${where} ALLOW FILTERING`), where).toEqual(expected)
   }
   await built(cluster)
+  for (const { store } of cluster.running) refuseScans(store)
   for (const where of QUERIES) {
     const expected = await query(`SELECT k, c, s, v, w, l, m FROM app.u WHERE ${where} ALLOW FILTERING`)
     for (const level of [CONSISTENCY.quorum, CONSISTENCY.all]) {
@@ -93,6 +95,15 @@ async function built(cluster: SimulatedCluster): Promise<void> {
   for (let step = 0; step < 1000 && !isBuilt(); step++) await cluster.sleep(50)
   expect(isBuilt()).toBe(true)
   expect(ids().length).toBe(INDEXES.length)
+}
+
+/** From now on a read of more than one partition of the table fails the test. */
+function refuseScans(store: LocalStore): void {
+  const read = store.read.bind(store)
+  store.read = (command, sink) => {
+    assert(command.table.name !== "t" || command.target.kind === "partition", "an index is asked, not all rows")
+    return read(command, sink)
+  }
 }
 
 function randomWrite(below: (bound: number) => number, timestamp: number): string {
