@@ -126,6 +126,26 @@ test("a full disk refuses writes before anything is written, reads go on, and wr
   await machine.settle(store.close())
 })
 
+test("flushes that a full disk refuses leave nothing behind, neither data nor manifest being written", async () => {
+  for (const refused of ["tables", "manifest"]) {
+    const machine = new Machine()
+    const store = await machine.open()
+    put(store, simplePut("k", 1, 1, "v"))
+    machine.disk.onOperation = ({ kind, path }) => {
+      if (kind === "write" && path.includes(refused)) throw new DiskError("ENOSPC", path, kind)
+    }
+    await expect(machine.settle(store.flush())).rejects.toThrow("ENOSPC")
+    await machine.pass(5500)
+    expect(machine.failures.length).toBeGreaterThan(4)
+    expect(machine.disk.list("data/tables/1000"), refused).toEqual([])
+    machine.disk.onOperation = null
+    await machine.pass(1500)
+    expect(store.stats(TABLE.id).sstables).toBe(1)
+    expect(values(store).length).toBe(1)
+    await machine.settle(store.close())
+  }
+})
+
 test("segments are made of those that nobody needs, within the bound, and never bring back what they held", async () => {
   const machine = new Machine()
   let store = await machine.open({ commitlogSegmentBytes: 4096, commitlogTotalBytes: 40_960 })

@@ -208,7 +208,7 @@ export class Flushes {
     if (result === null) return
     await durableBefore(this.#state, position)
     const added: ManifestSSTable[] = result.written === null ? [] : [{ number, level: 0, arrivedBy, createdAt: arrivedBy }]
-    const wasCommitted = await this.#files.commit(table, generation, { sstables: (old) => [...added, ...old], replayFrom: position })
+    const wasCommitted = await this.#files.commit(table, generation, { sstables: (old) => [...added, ...old], replayFrom: position, made: added.map((place) => place.number) })
     if (!wasCommitted) {
       if (result.written !== null) this.#files.removeUnused(table, number)
       return

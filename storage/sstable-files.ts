@@ -3,6 +3,7 @@
 //
 // A file that a running compaction still looks at is removed when the compaction ends (`pin`).
 import type { LogPosition } from "../data/local-store.ts"
+import { isDiskFull } from "./commit-log-segments.ts"
 import { syncDirectory } from "./sync-files.ts"
 import { type ManifestSSTable, type ManifestTable, withTable } from "./manifest.ts"
 import { SSTable } from "./sstable.ts"
@@ -17,6 +18,8 @@ export function sstablePath(directory: string, number: number): string {
 export interface TableChange {
   readonly sstables: (old: readonly ManifestSSTable[]) => readonly ManifestSSTable[]
   readonly replayFrom?: LogPosition
+  /** Numbers of the files that were written for it. */
+  readonly made?: readonly number[]
   /** The highest timestamp that was purged, if anything was. */
   readonly purgedUpTo?: bigint | null
 }
@@ -53,11 +56,17 @@ export class SSTableFiles {
 
   /** Changes the table in the manifest; false when its data was thrown away in the meantime. */
   async commit(table: TableStore, generation: number, change: TableChange): Promise<boolean> {
-    await this.#state.manifest.commit((state) => {
-      if (table.generation !== generation) return null
-      const changed = withTable(state, table.id, (old) => changeTable(old, table, change))
-      return { ...changed, nextNumber: Math.max(state.nextNumber, this.#nextNumber) }
-    })
+    try {
+      await this.#state.manifest.commit((state) => {
+        if (table.generation !== generation) return null
+        const changed = withTable(state, table.id, (old) => changeTable(old, table, change))
+        return { ...changed, nextNumber: Math.max(state.nextNumber, this.#nextNumber) }
+      })
+    } catch (error) {
+      // On a full disk the manifest is what it was: every try would leave files behind. After any other failure nobody knows what it is.
+      if (isDiskFull(error)) for (const number of change.made ?? []) this.removeUnused(table, number)
+      throw error
+    }
     return table.generation === generation
   }
 

@@ -258,7 +258,7 @@ export class Compactor {
     const added = written.map(({ number }): ManifestSSTable => ({ number, level: choice.level, arrivedBy, createdAt: nowSeconds }))
     const chosen = new Set(choice.inputs)
     const wasCommitted = await this.#files.commit(table, generation, {
-      sstables: (old) => replace(old, ({ number }) => chosen.has(number), added), purgedUpTo: purged === null ? null : toBigInt(purged.maxHigh, purged.maxLow),
+      sstables: (old) => replace(old, ({ number }) => chosen.has(number), added), made: added.map(({ number }) => number), purgedUpTo: purged === null ? null : toBigInt(purged.maxHigh, purged.maxLow),
     })
     if (!wasCommitted) {
       for (const { number } of written) this.#files.removeUnused(table, number)
