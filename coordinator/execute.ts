@@ -18,6 +18,7 @@ import type { NodeId } from "../runtime/network.ts"
 import { Buffer } from "../runtime/pure.ts"
 import type { Random } from "../runtime/random.ts"
 import { BatchWriter } from "./batch.ts"
+import { batchWarnings } from "./batch-guardrails.ts"
 import type { ClusterMetadata } from "./cluster-metadata.ts"
 import { validateForCas, validateForCasCommit, validateForCounters, validateForRead, validateForWrite } from "./consistency.ts"
 import type { NodeCoordinator } from "./node-coordinator.ts"
@@ -282,6 +283,8 @@ export class StatementExecutor implements RequestHandler {
     const counter = plans.find(({ table }) => isCounterTable(table))
     if (counter !== undefined) validateForCounters(options.consistency, counter.table.name)
     const mutations = this.#writer.out.view()
+    const warnings = batchWarnings(type, plans, mutations, count, metadata.current().schema)
+    if (warnings !== null) reply.warnings = [...(reply.warnings ?? []), ...warnings]
     if (mutations.length >= SUSPECT_BYTES) checkViewKeys(mutations, count, metadata.current().schema)
     const run = WriteRun.take(this.#writeRuns, reply, session)
     if (session !== null) coordinator.traceWith(session)
