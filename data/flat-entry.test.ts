@@ -5,6 +5,7 @@ import { Buffer } from "../runtime/pure.ts"
 import { ByteReader, ByteWriter, CorruptionError } from "./bytes.ts"
 import { FlatEntryWriter, KeyParts, KeysToNotify, flatViewOf, flatViewsOf } from "./flat-entry.ts"
 import { FlatRow } from "./flat-row.ts"
+import { readFlatRow, writeFlatRow } from "./flat-row-format.ts"
 import type { RowView } from "./local-store.ts"
 import { tokenHigh, tokenLow } from "./murmur3.ts"
 import { MutationWriter, mutationKey, mutationTokenHigh, mutationTokenLow, visitMutation } from "./mutation.ts"
@@ -49,12 +50,12 @@ function flat(source: Row): FlatRow {
   const result = new FlatRow()
   // Not at the start of its buffer, as on its way through the store.
   const bytes = Buffer.concat([Buffer.alloc(3, 0xee), rowBytes(source), Buffer.alloc(2, 0xee)])
-  expect(result.read(bytes, 3)).toBe(true)
+  expect(readFlatRow(result, bytes, 3)).toBe(true)
   return result
 }
 function bytesOf(source: FlatRow): Buffer {
   const out = new ByteWriter(4)
-  source.write(out)
+  writeFlatRow(source, out)
   return out.take()
 }
 
@@ -85,16 +86,16 @@ describe("a FlatRow", () => {
     const reused = flat(large)
     expect(bytesOf(reused)).toEqual(rowBytes(large))
     const small: Row = { ...large, cells: large.cells.slice(3, 4) }
-    reused.read(rowBytes(small), 0)
+    readFlatRow(reused, rowBytes(small), 0)
     expect(bytesOf(reused)).toEqual(rowBytes(small))
   })
 
   test("says no to collections, static rows and range tombstones", () => {
     const withPath = (flat(SIMPLE), { ...SIMPLE, cells: [{ ...SIMPLE.cells[0]!, path: Buffer.from("k") }] })
     const target = new FlatRow()
-    expect(target.read(rowBytes(withPath), 0)).toBe(false)
-    expect(target.read(rowBytes({ ...SIMPLE, isStatic: true, clustering: Buffer.alloc(0) }), 0)).toBe(false)
-    expect(target.read(rowBytes({ ...SIMPLE, complexDeletions: [{ column: 8, deletion: { timestampHigh: 0, timestampLow: 1, localDeletionTime: 1 } }] }), 0)).toBe(false)
+    expect(readFlatRow(target, rowBytes(withPath), 0)).toBe(false)
+    expect(readFlatRow(target, rowBytes({ ...SIMPLE, isStatic: true, clustering: Buffer.alloc(0) }), 0)).toBe(false)
+    expect(readFlatRow(target, rowBytes({ ...SIMPLE, complexDeletions: [{ column: 8, deletion: { timestampHigh: 0, timestampLow: 1, localDeletionTime: 1 } }] }), 0)).toBe(false)
   })
 
   test("refuses rows that are cut or lie about their sizes", () => {
@@ -112,7 +113,7 @@ describe("a FlatRow", () => {
         const target = new FlatRow()
         try {
           // What the plain way reads, this one reads or leaves to it.
-          target.read(bytes, 0)
+          readFlatRow(target, bytes, 0)
         } catch (error) {
           expect(error).toBeInstanceOf(CorruptionError)
           expect(isRead).toBe(false)

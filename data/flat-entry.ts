@@ -8,7 +8,8 @@
 // that cell's value alone, and are named by a FlatRow and the index of its cell.
 import { Buffer } from "../runtime/pure.ts"
 import { type ByteWriter, CorruptionError } from "./bytes.ts"
-import { FlatRow, HEADER_BYTES, compareStamps, compareValues } from "./flat-row.ts"
+import { FlatRow, compareStamps, compareValues } from "./flat-row.ts"
+import { HEADER_BYTES, endFlatItem } from "./flat-row-format.ts"
 import type { MutationWriter } from "./mutation.ts"
 import { murmur3Token } from "./murmur3.ts"
 import { MAX_KEY_SIZE } from "./partition-key.ts"
@@ -210,7 +211,7 @@ export class FlatEntryWriter {
     writer.out.grow(HEADER_BYTES)
     for (let index = view.partitionParts; index < view.parts.length; index++) writeValue(writer.out, view.parts[index] as number, parts, row, cell)
     this.#project(view, row, cell, merged)
-    this.#entry.writeBehindClustering(writer.out, at)
+    endFlatItem(this.#entry, writer.out, at)
     writer.endUpdate()
     writer.end()
   }

@@ -2,20 +2,15 @@
 // rows of tables with views are merged and projected on the way of a write; about ten times as fast as row.ts and
 // reconcile.ts, which say the same more plainly and are what the tests compare this with.
 //
-// A FlatRow is made once and filled again and again. Values stay where they are: `sources[i]` at [starts[i], ends[i]), so a
+// A FlatRow is made once and filled again and again; flat-row-format.ts reads and writes it. Values stay where they are: `sources[i]` at [starts[i], ends[i]), so a
 // FlatRow is valid only as long as the bytes it was read from.
 //
-// What it does not do: collections and other cells with a path, static rows, range tombstones. `read` says no to them.
+// What it does not do: collections and other cells with a path, static rows, range tombstones.
 import { Buffer } from "../runtime/pure.ts"
-import { ByteReader, type ByteWriter, readInt32, readUint16, readUint32, writeInt32, writeUint16 } from "./bytes.ts"
 import { CELL_KIND } from "./row.ts"
-import { FLAG } from "./row-format.ts"
 
 const NO_BYTES = Buffer.alloc(0)
-/** In front of an item's clustering; `writeBehindClustering` fills it. */
-export const HEADER_BYTES = 8
 const FIRST_CAPACITY = 16
-const CELL_HEADER_BYTES = 11
 /** Below this a loop is cheaper than a native copy. */
 const SHORT = 32
 
@@ -70,88 +65,6 @@ export class FlatRow {
     this.count = 1
   }
 
-  /** Takes the item at `bytes[at, …)`. False, and nothing to be used, when it is no row of this kind. Throws CorruptionError. */
-  read(bytes: Buffer, at: number): boolean {
-    const flags = bytes[at + 4] as number
-    if ((flags & (FLAG.range | FLAG.static)) !== 0) return false
-    const end = at + readUint32(bytes, at)
-    const clusteringEnd = at + HEADER_BYTES + readUint16(bytes, at + 6)
-    if (end > bytes.length || clusteringEnd > end) new ByteReader(bytes, at).fail("a whole row")
-    this.clear(bytes, at + HEADER_BYTES, clusteringEnd)
-    const to = (flags & FLAG.simple) !== 0 ? this.#readSimple(bytes, clusteringEnd, flags) : this.#readGeneral(bytes, clusteringEnd, end, flags)
-    if (to < 0) return false
-    if (to !== end) new ByteReader(bytes, at).fail(`a row of ${end - at} bytes, found ${to - at}`)
-    return true
-  }
-
-  #readSimple(bytes: Buffer, from: number, flags: number): number {
-    const high = readInt32(bytes, from)
-    const low = readInt32(bytes, from + 4)
-    const count = readUint16(bytes, from + 8)
-    this.#reserve(count)
-    let id = from + 10
-    let to = id + 2 * count
-    for (let index = 0; index < count; index++, id += 2) {
-      const size = readInt32(bytes, to)
-      this.columns[index] = readUint16(bytes, id)
-      this.kinds[index] = CELL_KIND.plain
-      this.highs[index] = high
-      this.lows[index] = low
-      this.ttls[index] = 0
-      this.expiries[index] = 0
-      this.starts[index] = to + 4
-      this.sources[index] = bytes
-      to += 4 + size
-      this.ends[index] = to
-    }
-    this.count = count
-    if ((flags & FLAG.marker) !== 0) this.setMarker(high, low, 0, 0)
-    return to
-  }
-
-  /** Where the row ends; -1: not of this kind. */
-  #readGeneral(bytes: Buffer, from: number, end: number, flags: number): number {
-    let to = from
-    if ((flags & FLAG.marker) !== 0) {
-      this.setMarker(readInt32(bytes, to), readInt32(bytes, to + 4), readInt32(bytes, to + 8), readInt32(bytes, to + 12))
-      to += 16
-    }
-    if ((flags & FLAG.deletion) !== 0) {
-      this.setDeletion(readInt32(bytes, to), readInt32(bytes, to + 4), readInt32(bytes, to + 8))
-      to += 12
-    }
-    if (readUint16(bytes, to) !== 0) return -1
-    const count = readUint32(bytes, to + 2)
-    to += 6
-    if (count > (end - to) / CELL_HEADER_BYTES) new ByteReader(bytes, to).fail("as many cells as the row has room for")
-    this.#reserve(count)
-    for (let index = 0; index < count; index++) {
-      const kind = bytes[to + 2] as number
-      // With a path, or damaged: the general way tells.
-      if (kind > CELL_KIND.tombstone) return -1
-      this.columns[index] = readUint16(bytes, to)
-      this.kinds[index] = kind
-      this.highs[index] = readInt32(bytes, to + 3)
-      this.lows[index] = readInt32(bytes, to + 7)
-      to += CELL_HEADER_BYTES
-      const isExpiring = kind === CELL_KIND.expiring
-      this.ttls[index] = isExpiring ? readInt32(bytes, to) : 0
-      if (isExpiring) to += 4
-      this.expiries[index] = kind === CELL_KIND.plain ? 0 : readInt32(bytes, to)
-      if (kind !== CELL_KIND.plain) to += 4
-    }
-    for (let index = 0; index < count; index++) {
-      this.sources[index] = bytes
-      this.starts[index] = this.ends[index] = to
-      if (this.kinds[index] === CELL_KIND.tombstone) continue
-      this.starts[index] = to + 4
-      to += 4 + readInt32(bytes, to)
-      this.ends[index] = to
-    }
-    this.count = count
-    return to
-  }
-
   setMarker(high: number, low: number, ttl: number, expiresAt: number): void {
     this.hasMarker = true
     this.markerHigh = high
@@ -186,7 +99,7 @@ export class FlatRow {
     else if (b.hasDeletion) this.setDeletion(b.deletionHigh, b.deletionLow, b.deletionTime)
     this.#takeMarker(a)
     this.#takeMarker(b)
-    this.#reserve(a.count + b.count)
+    this.reserve(a.count + b.count)
     let at = 0
     let bAt = 0
     while (at < a.count || bAt < b.count) {
@@ -207,7 +120,7 @@ export class FlatRow {
     this.clear(row.clusteringIn, row.clusteringStart, row.clusteringEnd)
     if (row.hasDeletion) this.setDeletion(row.deletionHigh, row.deletionLow, row.deletionTime)
     this.#takeMarker(row)
-    this.#reserve(row.count)
+    this.reserve(row.count)
     for (let index = 0; index < row.count; index++) this.#takeStanding(row, index)
   }
 
@@ -226,7 +139,7 @@ export class FlatRow {
   /** Adds a cell of another row under a column; without its value when `isVirtual`. REQUIRES: columns ascend. */
   add(row: FlatRow, index: number, column: number, isVirtual: boolean): void {
     const at = this.count
-    this.#reserve(at + 1)
+    this.reserve(at + 1)
     this.columns[at] = column
     this.kinds[at] = row.kinds[index] as number
     this.highs[at] = row.highs[index] as number
@@ -242,7 +155,7 @@ export class FlatRow {
   /** Puts a plain cell with an empty value in its place among the others. */
   insertEmpty(column: number, high: number, low: number): void {
     let at = this.count
-    this.#reserve(at + 1)
+    this.reserve(at + 1)
     while (at > 0 && (this.columns[at - 1] as number) > column) this.#move(at - 1, at--)
     this.columns[at] = column
     this.kinds[at] = CELL_KIND.plain
@@ -277,97 +190,8 @@ export class FlatRow {
     return true
   }
 
-  /** Appends the row as an item of the row format. */
-  write(out: ByteWriter): void {
-    const at = out.length
-    out.grow(HEADER_BYTES)
-    out.copy(this.clusteringIn, this.clusteringStart, this.clusteringEnd)
-    this.writeBehindClustering(out, at)
-  }
-
-  /** Ends the item that starts at `at`: HEADER_BYTES of room and its clustering are there already. */
-  writeBehindClustering(out: ByteWriter, at: number): void {
-    const clusteringSize = out.length - at - HEADER_BYTES
-    const isSimple = this.isSimple
-    if (isSimple) this.#writeSimpleHeader(out)
-    else this.#writeGeneralHeader(out)
-    this.#writeValues(out)
-    const bytes = out.buffer
-    writeInt32(bytes, at, out.length - at)
-    bytes[at + 4] = (isSimple ? FLAG.simple : 0) | (this.hasMarker ? FLAG.marker : 0) | (this.hasDeletion ? FLAG.deletion : 0)
-    bytes[at + 5] = 0
-    writeUint16(bytes, at + 6, clusteringSize)
-  }
-
-  #writeSimpleHeader(out: ByteWriter): void {
-    const count = this.count
-    let to = out.grow(10 + 2 * count)
-    const bytes = out.buffer
-    writeInt32(bytes, to, (this.hasMarker ? this.markerHigh : this.highs[0]) as number)
-    writeInt32(bytes, to + 4, (this.hasMarker ? this.markerLow : this.lows[0]) as number)
-    writeUint16(bytes, to + 8, count)
-    to += 10
-    for (let index = 0; index < count; index++, to += 2) writeUint16(bytes, to, this.columns[index] as number)
-  }
-
-  #writeGeneralHeader(out: ByteWriter): void {
-    const count = this.count
-    let to = out.grow(34 + 19 * count)
-    const bytes = out.buffer
-    if (this.hasMarker) {
-      writeInt32(bytes, to, this.markerHigh)
-      writeInt32(bytes, to + 4, this.markerLow)
-      writeInt32(bytes, to + 8, this.markerTtl)
-      writeInt32(bytes, to + 12, this.markerExpiresAt)
-      to += 16
-    }
-    if (this.hasDeletion) {
-      writeInt32(bytes, to, this.deletionHigh)
-      writeInt32(bytes, to + 4, this.deletionLow)
-      writeInt32(bytes, to + 8, this.deletionTime)
-      to += 12
-    }
-    writeUint16(bytes, to, 0)
-    writeInt32(bytes, to + 2, count)
-    to += 6
-    for (let index = 0; index < count; index++) {
-      const kind = this.kinds[index] as number
-      writeUint16(bytes, to, this.columns[index] as number)
-      bytes[to + 2] = kind
-      writeInt32(bytes, to + 3, this.highs[index] as number)
-      writeInt32(bytes, to + 7, this.lows[index] as number)
-      to += CELL_HEADER_BYTES
-      if (kind === CELL_KIND.expiring) {
-        writeInt32(bytes, to, this.ttls[index] as number)
-        to += 4
-      }
-      if (kind !== CELL_KIND.plain) {
-        writeInt32(bytes, to, this.expiries[index] as number)
-        to += 4
-      }
-    }
-    // `grow` made room for the longest header there can be.
-    out.length = to
-  }
-
-  #writeValues(out: ByteWriter): void {
-    let size = 0
-    for (let index = 0; index < this.count; index++) {
-      if (this.kinds[index] !== CELL_KIND.tombstone) size += 4 + (this.ends[index] as number) - (this.starts[index] as number)
-    }
-    let to = out.grow(size)
-    const bytes = out.buffer
-    for (let index = 0; index < this.count; index++) {
-      if (this.kinds[index] === CELL_KIND.tombstone) continue
-      const start = this.starts[index] as number
-      const length = (this.ends[index] as number) - start
-      writeInt32(bytes, to, length)
-      copyBytes(this.sources[index] as Buffer, start, length, bytes, to + 4)
-      to += 4 + length
-    }
-  }
-
-  #reserve(count: number): void {
+  /** Makes room for so many cells. */
+  reserve(count: number): void {
     if (count <= this.columns.length) return
     const capacity = Math.max(count, this.columns.length * 2)
     this.columns = enlarged(this.columns, capacity)
@@ -434,9 +258,4 @@ function compareMarkersOf(a: FlatRow, b: FlatRow): number {
 
 function compareDeletionsOf(a: FlatRow, b: FlatRow): number {
   return compareStamps(a.deletionHigh, a.deletionLow, b.deletionHigh, b.deletionLow) || (a.deletionTime >>> 0) - (b.deletionTime >>> 0)
-}
-
-function copyBytes(source: Buffer, from: number, length: number, target: Buffer, to: number): void {
-  if (length > SHORT) source.copy(target, to, from, from + length)
-  else for (let index = 0; index < length; index++) target[to + index] = source[from + index] as number
 }

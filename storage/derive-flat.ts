@@ -5,6 +5,7 @@
 import type { Buffer } from "../runtime/pure.ts"
 import { readInt32, readUint32 } from "../data/bytes.ts"
 import { FlatRow } from "../data/flat-row.ts"
+import { readFlatRow } from "../data/flat-row-format.ts"
 import type { DerivedWriter, FlatDerive } from "../data/local-store.ts"
 import { FLAG, clusteringEnd, clusteringStart, itemFlags } from "../data/row-format.ts"
 import type { TableId, TableSchema } from "../data/schema.ts"
@@ -42,7 +43,7 @@ export class FlatDerivation {
   /** Derives from the row `bytes[item, …)` of the mutation at 0; false, and nothing done, when it must be done the general way. `merge` is closed before and after. */
   row(bytes: Buffer, item: number, table: TableStore, derive: FlatDerive, merge: PartitionMerge, out: DerivedWriter): boolean {
     const incoming = this.#incoming
-    if (!incoming.read(bytes, item)) return false
+    if (!readFlatRow(incoming, bytes, item)) return false
     const found = this.#findInMemtable(bytes, item, table)
     if (found === FOUND.usual) return this.#derive(this.#existing, bytes, table, derive, out)
     if (found === FOUND.nothing) return this.#derive(null, bytes, table, derive, out)
@@ -53,7 +54,7 @@ export class FlatDerivation {
     try {
       if (merge.deletion !== null || merge.tombstones.length > 0) return false
       if (!merge.next()) return this.#derive(null, bytes, table, derive, out)
-      return this.#existing.read(merge.bytes, merge.at) && this.#derive(this.#existing, bytes, table, derive, out)
+      return readFlatRow(this.#existing, merge.bytes, merge.at) && this.#derive(this.#existing, bytes, table, derive, out)
     } finally {
       merge.close()
     }
@@ -75,7 +76,7 @@ export class FlatDerivation {
     const row = rows.row(partition, place)
     const slab = slabOf(row)
     if ((arena.ints[slab] as Int32Array)[intOf(row) + ROW.next] !== 0) return FOUND.elsewhere
-    return this.#existing.read(arena.buffers[slab] as Buffer, byteOf(row) + ROW.byte) ? FOUND.usual : FOUND.elsewhere
+    return readFlatRow(this.#existing, arena.buffers[slab] as Buffer, byteOf(row) + ROW.byte) ? FOUND.usual : FOUND.elsewhere
   }
 
   #derive(existing: FlatRow | null, bytes: Buffer, table: TableStore, derive: FlatDerive, out: DerivedWriter): true {

@@ -7,6 +7,7 @@ import type { DirectRead, DirectSink } from "../../data/direct-read.ts"
 import { readInt32 } from "../../data/bytes.ts"
 import { FlatEntryWriter, type FlatView, KeyParts, flatViewOf } from "../../data/flat-entry.ts"
 import { FlatRow } from "../../data/flat-row.ts"
+import { readFlatRow } from "../../data/flat-row-format.ts"
 import type { LocalStore, RowView } from "../../data/local-store.ts"
 import { MutationWriter } from "../../data/mutation.ts"
 import { murmur3Token, tokenHigh, tokenLow } from "../../data/murmur3.ts"
@@ -70,7 +71,7 @@ export class EntryBuilder {
     if (this.#rowOf !== null && isSameRow(this.#rowOf, obligation)) return true
     this.#rowOf = null
     const row = this.#reader.read(this.#store(), base, obligation)
-    if (row === null || !this.#row.read(row, 0)) return false
+    if (row === null || !readFlatRow(this.#row, row, 0)) return false
     this.#parts.set(base, obligation, keyStart, keyEndOf(obligation), this.#row)
     this.#rowOf = obligation
     return true

@@ -1,7 +1,11 @@
 // Entries on their way to one owner, in one message: which obligations they are of, in which version, and their bytes.
 import { ByteWriter } from "../../data/bytes.ts"
+import type { Buffer } from "../../runtime/pure.ts"
 import type { Obligation } from "./outbox-obligation.ts"
 
+/** A batch with more leaves before all that is ready is built: it is what one turn of the receiver's event loop takes. */
+const MAX_ENTRIES = 1000
+const MAX_BYTES = 256 * 1024
 /** Bytes are needed from building until sending only. */
 const MAX_IDLE_WRITERS = 16
 const MAX_IDLE_BYTES = 1 << 20
@@ -32,6 +36,15 @@ export class OutboxBatch {
 
   get entries(): number {
     return this.obligations.length
+  }
+  get isFull(): boolean {
+    return this.entries >= MAX_ENTRIES || (this.bytes as ByteWriter).length > MAX_BYTES
+  }
+
+  add(obligation: Obligation, entry: Buffer): void {
+    this.obligations.push(obligation)
+    this.versions.push(obligation.version)
+    this.bytes?.copy(entry, 0, entry.length)
   }
 }
 

@@ -54,9 +54,6 @@ const MAX_PER_TURN = 500
 const MAX_SYNCS = 4
 /** Resolved ones kept in the list before it is copied. */
 const MAX_TAKEN = 10_000
-/** A batch with more leaves before all that is ready is built. It is what one turn of the receiver's event loop takes. */
-const MAX_BATCH_ENTRIES = 1000
-const MAX_BATCH_BYTES = 256 * 1024
 
 export interface OutboxOptions {
   readonly self: number
@@ -354,11 +351,9 @@ export class Outbox {
     }
     for (const queue of queues) {
       const batch = (queue.gathering ??= this.#newBatch(queue))
-      batch.obligations.push(obligation)
-      batch.versions.push(obligation.version)
-      ;(batch.bytes as ByteWriter).copy(entry, 0, entry.length)
+      batch.add(obligation, entry)
       queue.added()
-      if (isFull(batch)) this.#sealBatch(queue, batch)
+      if (batch.isFull) this.#sealBatch(queue, batch)
     }
   }
 
@@ -384,7 +379,7 @@ export class Outbox {
     store.onDurable(store.lastPosition(), () => {
       this.#syncs--
       for (const batch of batches) this.#transmit(batch)
-      if (this.#firstReady < this.#ready.length || this.#isAnyoneWaiting()) this.#pumpSoon()
+      this.#pumpSoon()
     })
   }
 
@@ -394,11 +389,6 @@ export class Outbox {
     batch.bytes = null
     if (!this.#stopped) this.#options.delivery.transmit(batch, writer.view())
     this.#writers.giveBack(writer)
-  }
-
-  #isAnyoneWaiting(): boolean {
-    for (const queue of this.#queues.values()) if (queue.isWaiting && this.#canSend(queue)) return true
-    return false
   }
 
   #queue(target: number): TargetQueue {
@@ -429,10 +419,6 @@ export class Outbox {
     }
     this.#pumpSoon()
   }
-}
-
-function isFull(batch: OutboxBatch): boolean {
-  return batch.entries >= MAX_BATCH_ENTRIES || (batch.bytes as ByteWriter).length > MAX_BATCH_BYTES
 }
 
 /** Every keyspace of both has the same owners everywhere: placements say when they changed last. */
