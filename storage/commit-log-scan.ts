@@ -4,6 +4,7 @@
 // A segment ends with a chunk that says so. All but the last have one, and those that an earlier start has cut. One without has
 // lost its end when another follows that does not go on exactly there, when a whole chunk stands further on, or when a chunk
 // anywhere says that more of it was synced.
+// A segment is missing when the next one names it and the manifest does not say that it was durable: only those are let go.
 // The first such place is where the log ends. Below the highest place that a chunk calls synced it is damage; above it,
 // the torn end of a crash.
 import { Buffer } from "../runtime/pure.ts"
@@ -71,17 +72,19 @@ export class LogReader {
 }
 
 /**
- * Throws CorruptFileError for damage, and for a version that is not known. `ignore`: it is told of damage instead; then every chunk
- * that is whole counts.
+ * `durableSegment` is the manifest's. `ignore` is told of damage, and then every chunk that is whole counts; null: damage is thrown as
+ * CorruptFileError, as a version that is not known always is.
  */
-export async function scanCommitLog(disk: Disk, directory: string, ignore: ((error: CorruptFileError) => void) | null): Promise<ScannedLog> {
+export async function scanCommitLog(
+  disk: Disk, directory: string, durableSegment: number, ignore: ((error: CorruptFileError) => void) | null,
+): Promise<ScannedLog> {
   const names = disk.list(directory)
   for (const name of names) if (isSpareName(name)) disk.remove(`${directory}/${name}`)
   const ids = names.map(segmentOfName).filter((segment) => segment !== null)
   const reader = new LogReader(disk)
   const found = ids.map((id) => lookThrough(reader, `${directory}/${segmentName(id)}`, id))
   const synced = found.reduce((highest, { highestSynced }) => (isBefore(highest, highestSynced) ? highestSynced : highest), { segment: 0, offset: 0 })
-  const tear = findTear(found, synced)
+  const tear = findTear(found, synced, durableSegment)
   const isDamaged = tear !== null && isBefore(tear, synced)
   if (isDamaged) {
     const error = new CorruptFileError(`${directory}/${segmentName(tear.segment)}`, tear.offset, "expected a commit log chunk that was synced to the disk")
@@ -128,9 +131,11 @@ function lookThrough(reader: LogReader, path: string, id: number): Found {
 }
 
 /** The first place where something is missing; null: the log is whole. */
-function findTear(found: readonly Found[], synced: LogPosition): LogPosition | null {
+function findTear(found: readonly Found[], synced: LogPosition, durableSegment: number): LogPosition | null {
   for (const [index, { id, header, size, end, isEnded, hasMore }] of found.entries()) {
     if (header === null) return { segment: id, offset: 0 }
+    // The one before it is gone, and nothing says that it was let go.
+    if (header.previous > durableSegment && found[index - 1]?.id !== header.previous) return { segment: header.previous, offset: 0 }
     const next = found[index + 1]?.header ?? null
     const wantedEnd = next !== null && next.previous === id ? next.previousBytes : 0
     // What the next segment does not count of a failed one was written anew there.

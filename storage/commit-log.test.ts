@@ -90,6 +90,30 @@ test("a segment that lost its end is noticed by the next one", async () => {
   await machine.settle(store.close())
 })
 
+test("a segment that is missing is the end of the log when it was never synced, and damage when it was", async () => {
+  for (const isSynced of [false, true]) {
+    const machine = new Machine()
+    let store = await machine.open({ commitlogSegmentBytes: 600 })
+    for (let number = 1; number <= 12; number++) {
+      store.apply(simplePut("k", number, number, `v${number}`), "client", null)
+      store.writeOut()
+      if (isSynced && number === 11) await machine.settle(new Promise<void>((resolve) => store.onDurable(store.lastPosition(), resolve)))
+    }
+    machine.kill()
+    expect(logs(machine).length).toBeGreaterThan(3)
+    const inFirst = chunkStarts(machine.disk.contents(`${LOG}/${segmentName(1)}`), 1).length - 2
+    machine.disk.remove(`${LOG}/${segmentName(2)}`)
+    if (isSynced) {
+      await expect(machine.open()).rejects.toThrow(`${LOG}/${segmentName(2)} at offset 0`)
+      continue
+    }
+    store = await machine.open()
+    expect(values(store).length).toBe(inFirst)
+    expect(logs(machine)).toEqual([segmentName(1)])
+    await machine.settle(store.close())
+  }
+})
+
 test.each([[3, 24], [1, 20]])("version %i of the log is refused by name", async (version, crcAt) => {
   const machine = new Machine()
   const bytes = await tenChunks(machine)

@@ -54,6 +54,8 @@ function script(): Step[] {
     writes(3)
     steps.push({ kind: "pause" })
   }
+  // Several segments between two syncs: a loss of power may take any of them.
+  for (let turn = 0; turn < 4; turn++) writes(8)
   // Enough flushes for a compaction.
   for (let round = 0; round < 7; round++) {
     writes(1)

@@ -127,8 +127,10 @@ export class Flushes {
   recycle(): void {
     // What has not been replayed is in no memtable yet.
     if (this.#replayedTo !== null) return
-    const { log, tables } = this.#state
+    const { log, tables, manifest } = this.#state
     log.recycle((segment) => {
+      // Otherwise the next start could not tell it from one that a loss of power took.
+      if (segment > manifest.state.durableSegment) return true
       for (const table of tables.values()) if (table.needsSegment(segment)) return true
       return false
     })

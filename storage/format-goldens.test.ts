@@ -212,7 +212,7 @@ test("manifest.hex", () => {
   const length = reader.uint32("length of the text")
   reader.uint32("crc")
   expect(JSON.parse(reader.bytes(length, "JSON").toString())).toEqual({
-    nextNumber: 2, dropped: [],
+    nextNumber: 2, dropped: [], durableSegment: 1,
     tables: [{ id: 1000, replayFrom: { segment: 1, offset: expect.any(Number) }, sstables: [{ number: 1, level: 0, arrivedBy: 1735689601, createdAt: 1735689601 }], purgedUpTo: null, late: [] }],
   })
   expect(reader.remaining).toBe(0)

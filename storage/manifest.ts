@@ -49,9 +49,11 @@ export interface ManifestState {
   readonly tables: readonly ManifestTable[]
   /** Tables that were dropped while the commit log may still hold records of them. */
   readonly dropped: readonly TableId[]
+  /** Commit log segments up to this one have been on the disk under their names: one that is missing was let go, not lost. */
+  readonly durableSegment: number
 }
 
-export const EMPTY_MANIFEST: ManifestState = { nextNumber: 1, tables: [], dropped: [] }
+export const EMPTY_MANIFEST: ManifestState = { nextNumber: 1, tables: [], dropped: [], durableSegment: 0 }
 
 export class Manifest {
   readonly #disk: Disk
@@ -94,10 +96,13 @@ export class Manifest {
   }
 }
 
-/** The state with one table's entry changed, or added. */
+/** The state with one table's entry changed, or added. REQUIRES: the log is durable up to its `replayFrom`. */
 export function withTable(state: ManifestState, id: TableId, change: (table: ManifestTable) => ManifestTable): ManifestState {
   const old = state.tables.find((table) => table.id === id) ?? { id, replayFrom: { segment: 0, offset: 0 }, sstables: [], purgedUpTo: null, late: [] }
-  return { ...state, tables: [...state.tables.filter((table) => table.id !== id), change(old)].toSorted((a, b) => a.id - b.id) }
+  const table = change(old)
+  const { segment, offset } = table.replayFrom
+  const durableSegment = Math.max(state.durableSegment, offset === 0 ? segment - 1 : segment)
+  return { ...state, durableSegment, tables: [...state.tables.filter((other) => other.id !== id), table].toSorted((a, b) => a.id - b.id) }
 }
 
 export function encode(state: ManifestState): Buffer {
@@ -119,5 +124,5 @@ export function decode(bytes: Buffer, path: string): ManifestState {
   const length = bytes.readUInt32BE(8)
   const text = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length)
   if (text.length !== length || crc32(text) !== bytes.readUInt32BE(12)) throw new CorruptFileError(path, HEADER_BYTES, `expected ${length} bytes with another CRC`)
-  return JSON.parse(text.toString()) as ManifestState
+  return { ...EMPTY_MANIFEST, ...(JSON.parse(text.toString()) as Partial<ManifestState>) }
 }

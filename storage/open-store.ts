@@ -53,7 +53,7 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     removeOrphans(directory, manifest)
     openSSTables(directory, manifest, tables, cache, pace)
     const ignoreDamage = options.commitFailurePolicy === "ignore" ? (error: Error): void => events.logFailed?.(error) : null
-    const scanned = await scanCommitLog(disk, directory.commitLogPath, ignoreDamage)
+    const scanned = await scanCommitLog(disk, directory.commitLogPath, manifest.state.durableSegment, ignoreDamage)
     // Segments that a power loss took must not come back as new ones: the manifest may speak of them.
     const nextSegment = manifest.state.tables.reduce((next, { replayFrom }) => Math.max(next, replayFrom.segment + 1), scanned.nextSegment)
     const log = new CommitLog(disk, clock, directory.commitLogPath, scanned.segments.map(({ id }) => id), nextSegment, {
