@@ -94,10 +94,10 @@ test("a segment that is missing is the end of the log when it was never synced, 
   for (const isSynced of [false, true]) {
     const machine = new Machine()
     let store = await machine.open({ commitlogSegmentBytes: 600 })
-    for (let number = 1; number <= 12; number++) {
+    for (let number = 1; number <= 20; number++) {
       store.apply(simplePut("k", number, number, `v${number}`), "client", null)
       store.writeOut()
-      if (isSynced && number === 11) await machine.settle(new Promise<void>((resolve) => store.onDurable(store.lastPosition(), resolve)))
+      if (isSynced && number === 19) await machine.settle(new Promise<void>((resolve) => store.onDurable(store.lastPosition(), resolve)))
     }
     machine.kill()
     expect(logs(machine).length).toBeGreaterThan(3)
