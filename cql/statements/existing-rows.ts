@@ -17,18 +17,19 @@ import { assembleCollection, sortByPath } from "./select-collections.ts"
 /** One row, or the static row, that has something alive. */
 export class ExistingRow {
   readonly clustering: Uint8Array
-  readonly #row: Row
+  /** Merged, but not without what is dead in it. */
+  readonly row: Row
   readonly #nowSeconds: number
 
   constructor(row: Row, nowSeconds: number) {
     this.clustering = row.clustering
-    this.#row = row
+    this.row = row
     this.#nowSeconds = nowSeconds
   }
 
   /** The live cells of a static or regular column; those of a list in its order. */
   cells(column: ColumnSchema): readonly Cell[] {
-    const cells = this.#row.cells.filter((cell) => cell.column === column.id && isLiveCell(cell, this.#nowSeconds))
+    const cells = this.row.cells.filter((cell) => cell.column === column.id && isLiveCell(cell, this.#nowSeconds))
     return column.type.kind === "list" && isMultiCell(column.type) && cells.length > 0 ? sortByPath(nativeType("timeuuid"), cells) : cells
   }
 

@@ -8,6 +8,7 @@
 // and hands them to `encode`.
 import { Buffer } from "../../runtime/pure.ts"
 import type { Row } from "../../data/row.ts"
+import { mergeRows } from "../../data/reconcile.ts"
 import { encodeClustering } from "../../data/row-format.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { InvalidRequestError } from "../errors.ts"
@@ -17,7 +18,7 @@ import type { BoundValues } from "../request.ts"
 import { orderValues } from "./bind-variables.ts"
 import type { BindVariables } from "./bind-variables.ts"
 import type { Conditions } from "./cas-conditions.ts"
-import { type ExistingRow, ExistingRows, rowsCommand } from "./existing-rows.ts"
+import { ExistingRow, ExistingRows, rowsCommand } from "./existing-rows.ts"
 import { RowDraft } from "./row-draft.ts"
 import { boundKeys, boundSlices } from "./select-targets.ts"
 import type { SimpleWrite } from "./simple-write.ts"
@@ -149,7 +150,7 @@ export class ModificationPlan implements WritePlan {
   }
 
   #apply(operations: readonly Operation[], draft: RowDraft, values: BoundValues, existing: ExistingRow | null): void {
-    for (const operation of operations) operation.apply(draft, values, existing)
+    for (const operation of operations) operation.apply(draft, values, operation.needsRead === true && !draft.isEmpty ? after(existing, draft) : existing)
   }
 
   #writesRows(regulars: readonly Operation[]): boolean {
@@ -194,6 +195,12 @@ export class ModificationPlan implements WritePlan {
     }
     return slices.length === 0 ? null : ({ writer }) => { for (const slice of slices) writer.rangeTombstone({ ...slice, deletion }) }
   }
+}
+
+/** The row as it is once what the statement has said so far is done: `l = [0] + l, l[1] = 9` counts the 0. */
+function after(existing: ExistingRow | null, draft: RowDraft): ExistingRow | null {
+  const row = mergeRows([...(existing === null ? [] : [existing.row]), { ...draft.build(false, null), isStatic: existing?.row.isStatic ?? false }], null)
+  return row === null ? null : new ExistingRow(row, draft.time.nowSeconds)
 }
 
 function rowsAt(clusterings: readonly Uint8Array[], row: Row): Row[] {
