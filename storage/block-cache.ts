@@ -39,7 +39,7 @@ const LARGEST_SLAB_BYTES = 1 << 20
 /** The capacity is so many slabs. */
 const SLABS = 16
 /** So many bytes of slabs are kept to be filled again, at least two slabs; what else is emptied in one turn is left to the collector. */
-const FREE_BYTES = 2 << 20
+const FREE_BYTES = 8 << 20
 const FREE_SLABS = 2
 /** A walk through all levels of the index for every read would be wasted on a cache that holds none of it. */
 const SMALLEST_INDEX_CACHE_BYTES = 1 << 20
