@@ -16,7 +16,8 @@
 //    the row and compares, which is why nothing is ever wrong, whatever became of the row in between.
 //
 // Versions: the containers' (commit log, memtable, SSTable). 1: this one.
-// What is bad about it: a key is repeated for each of its entries, and an entry of a value that is gone stays until a sweep.
+// What is bad about it: a key is repeated for each of its entries, and an entry of a value that is gone stays until a sweep
+// (coordinator/indexes/index-sweeper.ts) finds it.
 import { Buffer } from "../runtime/pure.ts"
 import type { CqlType } from "./cql-type.ts"
 import { isMultiCell } from "./cql-type.ts"
@@ -91,8 +92,9 @@ export function indexTableDescriptor(base: TableDescriptor, index: IndexDescript
     ],
     nextColumnId: clustering.length + 1,
     droppedColumns: [],
-    // Replicas' entries differ whenever their rows do, and nobody owes them another's.
-    options: { ...base.options, readRepair: "NONE", defaultTimeToLive: 0 },
+    // Replicas' entries differ whenever their rows do, and nobody owes them another's. What a tombstone of an entry that is
+    // gone early lets come back is a place to look at in vain.
+    options: { ...base.options, readRepair: "NONE", defaultTimeToLive: 0, gcGraceSeconds: 0 },
     view: null,
     indexOf: base.id,
     epoch: base.epoch,

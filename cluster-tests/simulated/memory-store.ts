@@ -4,6 +4,7 @@
 //
 // What it does not do: hold files, purge anything, or wait for a disk.
 import { ByteReader } from "../../data/bytes.ts"
+import { indexEntries } from "../../data/index-terms.ts"
 import type {
   ApplySource, CursorPosition, Derive, LocalStore, LogPosition, MutationBytes, RowCursor, RowSink, SegmentHold, StoreEvents, TableStats,
 } from "../../data/local-store.ts"
@@ -79,7 +80,10 @@ export class MemoryStore implements LocalStore {
     const before = touched.map((clustering) => partition.view(clustering, schema))
     if (update.deletion !== null) partition.delete(update.deletion, schema)
     for (const tombstone of update.tombstones) partition.deleteRange(tombstone, schema)
-    for (const row of update.rows) partition.write(row, schema)
+    for (const row of update.rows) {
+      partition.write(row, schema)
+      indexEntries(schema, token, key, row, (entry) => partitionOf(this.#table(entry.index.table.id), entry.shardToken, entry.shardKey).write(entry.row, entry.index.table))
+    }
     touched.forEach((clustering, index) => {
       const incoming = incomingRow(update, clustering, schema)
       const merged = partition.view(clustering, schema)

@@ -7,6 +7,7 @@ import type { Clock } from "../../runtime/clock.ts"
 import type { ClusterMetadata, Liveness } from "../cluster-metadata.ts"
 import type { MessageRouter } from "../messages.ts"
 import { IndexBuilder } from "../indexes/index-builder.ts"
+import { IndexSweeper } from "../indexes/index-sweeper.ts"
 import { BuildAgreement } from "./build-agreement.ts"
 import { ViewBuilder } from "./builder.ts"
 import { ViewMessenger } from "./delivery.ts"
@@ -34,6 +35,7 @@ export class ViewManager {
   readonly #outbox: Outbox
   readonly #builder: ViewBuilder
   readonly #indexBuilder: IndexBuilder
+  readonly #indexSweeper: IndexSweeper
   readonly #options: ViewManagerOptions
   readonly #maxOpen: number
   #unsubscribe: (() => void) | null = null
@@ -56,6 +58,7 @@ export class ViewManager {
     const agreement = new BuildAgreement({ router, store, metadata, liveness, clock })
     this.#builder = new ViewBuilder({ self, store, metadata, outbox: this.#outbox, agreement, clock, log })
     this.#indexBuilder = new IndexBuilder({ self, store, metadata, clock, log })
+    this.#indexSweeper = new IndexSweeper({ store, metadata, clock, log })
   }
 
   /** View entries this node still owes others. */
@@ -95,6 +98,7 @@ export class ViewManager {
     this.#outbox.start()
     this.#builder.start()
     this.#indexBuilder.start()
+    this.#indexSweeper.start()
   }
 
   nodeUp(node: number): void {
@@ -105,6 +109,7 @@ export class ViewManager {
     this.#unsubscribe?.()
     this.#builder.stop()
     this.#indexBuilder.stop()
+    this.#indexSweeper.stop()
     this.#outbox.stop()
   }
 }
