@@ -17,6 +17,7 @@ import type { Random } from "../../runtime/random.ts"
 import { CALM } from "../../runtime/simulated/simulated-network.ts"
 import { run as compact } from "../../storage/jobs/compact.ts"
 import { run as flush } from "../../storage/jobs/flush.ts"
+import type { StoreOptions } from "../../storage/store-options.ts"
 import { type BaseRow, readBase, readView, recompute } from "./view-oracle.ts"
 
 /** Shapes that CQL allows, and those that only the engine does so far. */
@@ -48,6 +49,11 @@ const LATER_SECONDS = [0, 1, 3, 10, 20, 35, 60, 1000]
 const PATIENCE_MS = 12_000
 const BODIES = { flush, compact }
 const STORE_OPTIONS = { commitlogSegmentBytes: 4096, commitlogSyncPeriodMs: 500, memtableSpaceBytes: 8 << 20 }
+
+/** Every third seed acknowledges after the sync. */
+function storeOptionsOf(seed: number): Partial<StoreOptions> {
+  return { ...STORE_OPTIONS, commitlogSync: seed % 3 === 0 ? "batch" : "periodic" }
+}
 
 interface Place {
   /** "p = 'p1'" */
@@ -92,7 +98,7 @@ export class ViewHistory {
   static async start(seed: number, options: HistoryOptions): Promise<ViewHistory> {
     const views = namedViews(options.shapes)
     const schema = schemaOf(views.slice(0, views.length - options.lateShapes), options.replicationFactor)
-    const cluster = await SimulatedCluster.start({ seed, nodes: options.nodes, schema, simulation: { bodies: BODIES, maxSkewMs: 50 }, storeOptions: STORE_OPTIONS, ...(seed % 2 === 0 ? { maxOwed: 4 } : {}) })
+    const cluster = await SimulatedCluster.start({ seed, nodes: options.nodes, schema, simulation: { bodies: BODIES, maxSkewMs: 50 }, storeOptions: storeOptionsOf(seed), ...(seed % 2 === 0 ? { maxOwed: 4 } : {}) })
     return new ViewHistory(cluster, options, views)
   }
 
