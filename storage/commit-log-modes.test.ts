@@ -349,3 +349,31 @@ test.each([["EIO", "stop"], ["EIO", "best_effort"], ["damage", "best_effort"]] a
   expect(store.stats(TABLE.id).sstables).toBe(diskFailurePolicy === "best_effort" ? 0 : 1)
   await machine.settle(store.close())
 })
+
+test.each(["stop", "stop_paranoid", "die", "best_effort", "ignore"] as const)("a data file that is damaged at start: %s", async (diskFailurePolicy) => {
+  const machine = new Machine()
+  const first = await machine.open()
+  put(first, simplePut("k", 1, 1, "flushed"))
+  await machine.settle(first.flush())
+  put(first, simplePut("k", 2, 1, "kept"))
+  first.writeOut()
+  machine.kill()
+  const path = `data/tables/1000/${machine.disk.list("data/tables/1000")[0] as string}`
+  const end = machine.disk.contents(path).length - 1
+  machine.disk.corrupt(path, end)
+  const told: Error[] = []
+  const opening = machine.open({ diskFailurePolicy }, { diskFailed: (error) => told.push(error) })
+  if (diskFailurePolicy !== "best_effort" && diskFailurePolicy !== "ignore") {
+    await expect(opening).rejects.toThrow(path)
+    return
+  }
+  const store = await opening
+  expect(told[0]).toBeInstanceOf(CorruptFileError)
+  expect(await rowCount(store)).toBe(1)
+  await machine.settle(store.flush())
+  expect(await rowCount(store)).toBe(1)
+  machine.kill()
+  // The file is still live: mended, it is back.
+  machine.disk.corrupt(path, end)
+  expect(await rowCount(await machine.open())).toBe(2)
+})

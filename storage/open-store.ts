@@ -1,6 +1,6 @@
 // Opens one node's storage: takes the data directory, loads what the manifest names, replays the commit log.
 import type { Clock } from "../runtime/clock.ts"
-import type { Disk } from "../runtime/disk.ts"
+import { type Disk, DiskError } from "../runtime/disk.ts"
 import type { Jobs } from "../runtime/jobs.ts"
 import { Buffer } from "../runtime/pure.ts"
 import type { SegmentHold, StoreEvents } from "../data/local-store.ts"
@@ -9,7 +9,7 @@ import { replayCommitLog } from "./commit-log-replay.ts"
 import { scanCommitLog } from "./commit-log-scan.ts"
 import { CommitLog } from "./commit-log.ts"
 import { DataDirectory } from "./data-directory.ts"
-import { UnknownTableError } from "./errors.ts"
+import { CorruptFileError, UnknownTableError } from "./errors.ts"
 import { BlockCache } from "./block-cache.ts"
 import { Manifest } from "./manifest.ts"
 import { MemorySpace } from "./memory-space.ts"
@@ -51,7 +51,8 @@ export async function openStore(parts: StoreParts): Promise<Store> {
     const wasDropped = droppedTables(options, manifest)
     await forgetDropped(manifest, tables, wasDropped, directory.manifestPath)
     removeOrphans(directory, manifest)
-    openSSTables(directory, manifest, tables, cache, pace)
+    const goesOnWithout = options.diskFailurePolicy === "best_effort" || options.diskFailurePolicy === "ignore"
+    openSSTables(directory, manifest, tables, cache, pace, goesOnWithout ? (error) => events.diskFailed?.(error) : null)
     const ignoreDamage = options.commitFailurePolicy === "ignore" ? (error: Error): void => events.logFailed?.(error) : null
     const scanned = await scanCommitLog(disk, directory.commitLogPath, manifest.state.durableSegment, ignoreDamage)
     // Segments that a power loss took must not come back as new ones: the manifest may speak of them.
@@ -111,13 +112,24 @@ function removeOrphans({ disk, tablesPath }: DataDirectory, manifest: Manifest):
   }
 }
 
-function openSSTables(directory: DataDirectory, manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, cache: BlockCache, pace: ReadPace): void {
+/** `leftAside` is told of files that cannot be opened; null: they end the start. */
+function openSSTables(
+  directory: DataDirectory, manifest: Manifest, tables: ReadonlyMap<TableId, TableStore>, cache: BlockCache, pace: ReadPace, leftAside: ((error: Error) => void) | null,
+): void {
   for (const { id, replayFrom, sstables, purgedUpTo, late } of manifest.state.tables) {
     const table = tables.get(id) as TableStore
     table.replayFrom = replayFrom
     table.late.restore(purgedUpTo, late)
     for (const place of sstables) table.places.set(place.number, place)
-    table.sstables = sstables.map(({ number }) => SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache, pace))
+    for (const { number } of sstables) {
+      try {
+        table.sstables.push(SSTable.open(directory.disk, number, sstablePath(directory.tablePath(id), number), cache, pace))
+      } catch (error) {
+        if (leftAside === null || !(error instanceof CorruptFileError || error instanceof DiskError)) throw error
+        table.hasFilesAside = true
+        leftAside(error)
+      }
+    }
   }
 }
 

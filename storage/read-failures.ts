@@ -25,6 +25,7 @@ export class ReadFailures {
       const failed = table.sstables.find((sstable) => sstable.path === path)
       if (failed === undefined) continue
       table.sstables = table.sstables.filter((sstable) => sstable !== failed)
+      table.hasFilesAside = true
       failed.retire()
     }
   }

@@ -23,6 +23,8 @@ export class TableStore {
   flushing: Memtable[] = []
   /** Newest first. */
   sstables: SSTable[] = []
+  /** Live files are left aside because they cannot be read: they may come back, and so what they hold must not be purged elsewhere. */
+  hasFilesAside = false
   /** Records before this position are in SSTables, or truncated. */
   replayFrom: LogPosition = LOG_START
   /** Rises when data is thrown away: a flush or compaction that began before is discarded. */

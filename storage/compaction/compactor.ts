@@ -227,7 +227,7 @@ export class Compactor {
   }
 
   #mayPurge(table: TableStore): boolean {
-    return this.#state.clock.monotonicMs() >= (this.#noPurgeUntilMs.get(table) ?? Number.NEGATIVE_INFINITY)
+    return !table.hasFilesAside && this.#state.clock.monotonicMs() >= (this.#noPurgeUntilMs.get(table) ?? Number.NEGATIVE_INFINITY)
   }
 
   #fence(table: TableStore, inputs: readonly SSTable[]): ReturnType<typeof takeFence> {
