@@ -291,6 +291,18 @@ test("a batch for this node itself is applied here, and answered when it is dura
   expect([setting.one.answered, setting.one.lines.length]).toEqual([["1:11", "1:12 but 0"], 1])
 })
 
+test("a batch for this node itself is refused like another's: too old, or built before a truncation", async () => {
+  const setting = new Setting()
+  const [before, old] = [setting.one.batch(1, 11), setting.one.batch(1, 12)]
+  setting.one.metadata.change({ kind: "truncate", table: 1000 })
+  setting.one.transmit(before)
+  await setting.pass(VIEW_MESSAGE_MAX_AGE_MS + 1)
+  setting.one.transmit(old)
+  await setting.pass()
+  setting.one.store.sync()
+  expect([setting.one.store.applied, setting.one.answered]).toEqual([[], ["1:11 but 0", "1:12 but 0"]])
+})
+
 test("view-message.hex", async () => {
   const setting = new Setting()
   setting.one.send(2, 11, TWO_ROWS)

@@ -72,7 +72,8 @@ export class ViewMessenger implements Delivery {
   transmit(batch: OutboxBatch, bytes: Buffer): void {
     const { router, incarnation, answered } = this.#options
     if (batch.target === router.self) {
-      this.#applyAll(bytes, 0, batch.entries, () => true, (refused) => answered(router.self, batch.number, refused))
+      // The sync took its time: this node may know more than when the entries were built.
+      this.#applyAll(bytes, 0, batch.entries, this.#acceptance(batch.epoch, batch.builtAtMicros), (refused) => answered(router.self, batch.number, refused))
       return
     }
     const out = router.begin(VERB.view, 0, 0)
@@ -101,7 +102,6 @@ export class ViewMessenger implements Delivery {
   }
 
   #take(from: number, bytes: Buffer, at: number): void {
-    const { clock, metadata } = this.#options
     const reader = new ByteReader(bytes, at)
     if (reader.uint8("view message version") !== VERSION) throw new CorruptionError(`expected view message version ${VERSION}`, at)
     reader.uint8("reserved")
@@ -110,12 +110,16 @@ export class ViewMessenger implements Delivery {
     const epoch = reader.uint32("epoch")
     const builtAtMicros = toNumber(reader.int32("builtAt"), reader.uint32("builtAt"))
     const batch = reader.uint32("batch")
-    const isTooOld = clock.nowMicros() - builtAtMicros > VIEW_MESSAGE_MAX_AGE_MS * 1000
+    this.#applyAll(bytes, reader.at, entries, this.#acceptance(epoch, builtAtMicros), (refused) => this.#answer(from, incarnation, batch, refused))
+  }
+
+  /** Which entries of a batch are taken. */
+  #acceptance(epoch: number, builtAtMicros: number): (mutation: Buffer) => boolean {
+    const { clock, metadata } = this.#options
+    if (clock.nowMicros() - builtAtMicros > VIEW_MESSAGE_MAX_AGE_MS * 1000) return () => false
     const snapshot = metadata.current()
     // Nothing is newer than the epoch that both know.
-    const isCurrent = epoch === snapshot.epoch
-    const accepts = isTooOld ? () => false : isCurrent ? () => true : (mutation: Buffer) => wasBuiltKnowing(mutation, epoch, snapshot)
-    this.#applyAll(bytes, reader.at, entries, accepts, (refused) => this.#answer(from, incarnation, batch, refused))
+    return epoch === snapshot.epoch ? () => true : (mutation) => wasBuiltKnowing(mutation, epoch, snapshot)
   }
 
   /** Applies `entries` mutations from `at` on, and tells when those that were taken are durable. */
