@@ -121,23 +121,7 @@ function copyMatch(local: Bound<"to" | "from" | "end" | "offset">): Code {
 type Compressing = Bound<"source" | "start" | "sourceEnd" | "target" | "table" | "at" | "to" | "anchor" | "match" | "word" | "slot" | "length" | "token" | "from" | "end" | "step" | "tries">
 
 /** Where a position is remembered. */
-const slotOf = ({ get }: Compressing, word: Code): Code => add(get("table"), shiftLeft(shiftRight(multiply(word, constant(HASH_PRIME)), 32 - TABLE_BITS), 2))
-
-/** Remembers every second position of the dictionary. */
-function remember(local: Compressing): Code {
-  const { get, set, increase } = local
-  return [
-    set("from", get("source")),
-    block((done) =>
-      loop((again) => [
-        branchIf(done, above(add(get("from"), constant(MIN_MATCH)), get("start"))),
-        store32(slotOf(local, load32(get("from"))), subtract(get("from"), get("source"))),
-        increase("from", constant(2)),
-        branch(again),
-      ]),
-    ),
-  ]
-}
+const slotOf = ({ get }: Pick<Bound<"table">, "get">, word: Code): Code => add(get("table"), shiftLeft(shiftRight(multiply(word, constant(HASH_PRIME)), 32 - TABLE_BITS), 2))
 
 /** Finds a place from `at` on whose four bytes were seen before: sets `at` and `match`; leaves by `none` near the end. */
 function findMatch(local: Compressing, none: Label): Code {
@@ -229,9 +213,27 @@ function writeMatch(local: Compressing): Code {
   ]
 }
 
+/** prime(dictionary, end, table): makes the table that `compress` begins with, in which every second position of the dictionary is remembered. */
+const prime: WasmFunction = wasmFunction("prime", ["source", "end", "table"], ["from"], (locals) => {
+  const { get, set, increase } = bound(locals)
+  return [
+    fill(get("table"), constant(0), constant(TABLE_BYTES)),
+    set("from", get("source")),
+    block((done) =>
+      loop((again) => [
+        branchIf(done, above(add(get("from"), constant(MIN_MATCH)), get("end"))),
+        store32(slotOf({ get }, load32(get("from"))), subtract(get("from"), get("source"))),
+        increase("from", constant(2)),
+        branch(again),
+      ]),
+    ),
+    constant(0),
+  ]
+})
+
 /**
  * compress(dictionary, source, sourceEnd, target, table): bytes written. The dictionary ends where the source begins; in
- * the code below `source` is where it begins. REQUIRES: room for the worst case at the target.
+ * the code below `source` is where it begins. REQUIRES: a table as `prime` makes it; room for the worst case at the target.
  */
 const compress: WasmFunction = wasmFunction(
   "compress", ["source", "start", "sourceEnd", "target", "table"], ["at", "to", "anchor", "match", "word", "slot", "length", "token", "from", "end", "step", "tries"],
@@ -242,8 +244,6 @@ const compress: WasmFunction = wasmFunction(
       set("at", get("start")),
       set("anchor", get("start")),
       set("to", get("target")),
-      fill(get("table"), constant(0), constant(TABLE_BYTES)),
-      remember(local),
       block((rest) =>
         loop((again) => [
           findMatch(local, rest),
@@ -274,5 +274,5 @@ const compress: WasmFunction = wasmFunction(
 )
 
 export function lz4Program(): Uint8Array {
-  return wasmModule([decompress, compress], 4)
+  return wasmModule([decompress, prime, compress], 4)
 }
