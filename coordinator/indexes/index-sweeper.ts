@@ -137,7 +137,9 @@ export class IndexSweeper {
       },
       new RowCollector((merged) => void rows.push(merged)),
     )
-    for (const one of rows) indexEntries(table, token, key, one, (entry) => void (found ||= Buffer.compare(entry.row.clustering, row.clustering) === 0), index)
+    // Values that are equal may have other bytes: 1.5 and 1.50.
+    const isSame = (made: Row): boolean => index.table.compareClustering(made.clustering, 0, made.clustering.length, row.clustering, 0, row.clustering.length) === 0
+    for (const one of rows) indexEntries(table, token, key, one, (entry) => void (found ||= isSame(entry.row)), index)
     return found
   }
 

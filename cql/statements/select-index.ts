@@ -42,9 +42,11 @@ function partOf(restriction: Searchable): readonly IndexPart[] {
   }
 }
 
-/** Whether values are compared as whole texts: nothing but equality is looked up. */
+const LITERALS = new Set(["text", "ascii", "boolean", "uuid"])
+
+/** Whether nothing but equality is looked up: Cassandra's indexes have no order for these types. */
 function isLiteral({ termType }: IndexSchema): boolean {
-  return termType.kind !== "native" || termType.name === "text" || termType.name === "ascii" || termType.name === "boolean"
+  return termType.kind !== "native" || LITERALS.has(termType.name)
 }
 
 function serves(index: IndexSchema, restriction: Searchable): boolean {
