@@ -111,6 +111,8 @@ export class SSTable {
     const start = index.startBlock(tokenHigh, tokenLow, key)
     this.#addMissing(start, into)
     if (!index.goesOn(start, tokenHigh, tokenLow, key)) return
+    // The partition's header may be the last entry of its block.
+    this.#addMissing(start + 1, into)
     const lastIndexBlock = index.indexBlockOfLast(start, tokenHigh, tokenLow, key)
     if (this.#isIndexMissing(lastIndexBlock, into)) return
     const last = index.lastBlock(start, tokenHigh, tokenLow, key)
