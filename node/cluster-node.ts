@@ -32,6 +32,7 @@ import { RealDisk } from "../runtime/real/real-disk.ts"
 import { RealJobs, moduleUrl } from "../runtime/real/real-jobs.ts"
 import { RealRandom } from "../runtime/real/real-random.ts"
 import { WsNetwork } from "../runtime/real/ws-network.ts"
+import type { CompactionRecord } from "../data/local-store.ts"
 import { openStore } from "../storage/open-store.ts"
 import type { Store } from "../storage/store.ts"
 import { startAdminHttp } from "./admin-http.ts"
@@ -46,6 +47,7 @@ import { type Membership, answerJoins, beginCluster, describeSelf, isFirstSeed, 
 import { MetadataService } from "./metadata-service.ts"
 import { makeDurableDirectory, readStateFile, writeStateFile } from "./state-file.ts"
 import { storageSettingRows, storeOptionsOf } from "./storage-settings.ts"
+import { historyMutation } from "./system-tables/compaction-history.ts"
 import { createVirtualTables } from "./system-tables/create-virtual-tables.ts"
 import { systemKeyspaces } from "./system-tables/system-keyspaces.ts"
 
@@ -183,20 +185,21 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const views: ViewManager = new ViewManager({
     self, incarnation: identity.incarnation, router, metadata, liveness: heartbeats, clock, store: () => store, log: (line) => log.info(line),
   })
-  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url), verify: moduleUrl("../storage/jobs/verify.ts", import.meta.url) }, workerCount: 2 })
+  const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url), verify: moduleUrl("../storage/jobs/verify.ts", import.meta.url) }, workerCount: 1, background: { kinds: ["compact", "verify"], workerCount: config.storage.concurrentCompactors } })
   const store: Store = await openStore({
     disk, clock, jobs, directory: `${config.dataDirectory}/data`, hostId: identity.hostId, clusterName: config.clusterName,
     options: { tables: storedTables(metadata.current()), nextTableId: metadata.state().schema.nextTableId, memtableSpaceBytes: config.memtableSpaceBytes, ...storeOptionsOf(config.storage) },
     events: {
       obligation: (bytes, position) => views.obligation(bytes, position),
       owed: (table) => views.owed(table),
+      compacted: (record) => recordCompaction(store, record, clock.nowMicros()),
       failed: failures.backgroundFailed, logFailed: failures.logFailed, diskFailed: failures.diskFailed,
     },
   })
   const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints`, metadata, liveness: heartbeats, log: (line) => log.info(line), syncsBeforeAck: config.storage.commitlogSync !== "periodic" })
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
-    clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table),
+    clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table), compactions: () => store.compactions(),
   })
   const coordinator = new NodeCoordinator({
     self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
@@ -212,6 +215,14 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
     ...base, config, log, self, router, metadata, heartbeats, failures, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
   }
   return parts
+}
+
+function recordCompaction(store: Store, record: CompactionRecord, nowMicros: number): void {
+  const table = systemKeyspaces().find(({ name }) => name === "system")?.tables.get("compaction_history")
+  const mutation = table === undefined ? null : historyMutation(table, record, nowMicros)
+  if (mutation === null) return
+  // A log that has failed, a full disk: the compaction was worth more than the note of it.
+  void Promise.resolve().then(() => store.apply(mutation, "client", null)).catch(() => undefined)
 }
 
 function peerChanged(parts: Parts, node: number, change: "UP" | "DOWN"): void {

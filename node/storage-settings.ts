@@ -14,6 +14,9 @@ export interface StorageSettings {
   readonly diskFailurePolicy: DiskFailurePolicy
   /** Of blocks of data files, decompressed. */
   readonly fileCacheSizeBytes: number
+  readonly concurrentCompactors: number
+  /** Of all compactions together; 0: no limit. */
+  readonly compactionThroughputBytes: number
 }
 
 const MEBIBYTE = 1024 * 1024
@@ -27,6 +30,8 @@ export const DEFAULT_STORAGE_SETTINGS: StorageSettings = {
   commitFailurePolicy: DEFAULT_STORE_OPTIONS.commitFailurePolicy,
   diskFailurePolicy: DEFAULT_STORE_OPTIONS.diskFailurePolicy,
   fileCacheSizeBytes: DEFAULT_STORE_OPTIONS.blockCacheBytes,
+  concurrentCompactors: DEFAULT_STORE_OPTIONS.concurrentCompactors,
+  compactionThroughputBytes: DEFAULT_STORE_OPTIONS.compactionThroughputBytes,
 }
 
 /** As commander names the options that `addStorageOptions` adds. */
@@ -39,6 +44,8 @@ export interface StorageWords {
   readonly commitFailurePolicy: CommitFailurePolicy
   readonly diskFailurePolicy: DiskFailurePolicy
   readonly fileCacheSize: number
+  readonly concurrentCompactors: number
+  readonly compactionThroughput: number
 }
 
 /** `integer` makes a parser of whole numbers within bounds. */
@@ -55,6 +62,8 @@ export function addStorageOptions(command: Command, integer: (least: number, mos
     .addOption(new Option("--commit-failure-policy <policy>", "when the disk under the log fails").choices(policies).default(defaults.commitFailurePolicy))
     .addOption(new Option("--disk-failure-policy <policy>", "when a data file cannot be read or written").choices(diskPolicies).default(defaults.diskFailurePolicy))
     .option("--file-cache-size <mebibytes>", "memory for blocks of data files", integer(1, 1_048_576), defaults.fileCacheSizeBytes / MEBIBYTE)
+    .option("--concurrent-compactors <count>", "compactions that run at once, each on a thread of its own", integer(1, 64), defaults.concurrentCompactors)
+    .option("--compaction-throughput <mebibytes>", "what all compactions read in a second; 0: no limit", integer(0, 1_048_576), defaults.compactionThroughputBytes / MEBIBYTE)
 }
 
 export function storageSettings(words: StorageWords): StorageSettings {
@@ -67,6 +76,8 @@ export function storageSettings(words: StorageWords): StorageSettings {
     commitFailurePolicy: words.commitFailurePolicy,
     diskFailurePolicy: words.diskFailurePolicy,
     fileCacheSizeBytes: words.fileCacheSize * MEBIBYTE,
+    concurrentCompactors: words.concurrentCompactors,
+    compactionThroughputBytes: words.compactionThroughput * MEBIBYTE,
   }
 }
 
@@ -80,6 +91,8 @@ export function storeOptionsOf(settings: StorageSettings): Partial<StoreOptions>
     commitFailurePolicy: settings.commitFailurePolicy,
     diskFailurePolicy: settings.diskFailurePolicy,
     blockCacheBytes: settings.fileCacheSizeBytes,
+    concurrentCompactors: settings.concurrentCompactors,
+    compactionThroughputBytes: settings.compactionThroughputBytes,
   }
 }
 
@@ -90,6 +103,7 @@ export function storageSettingRows(settings: StorageSettings): [string, string][
     ["commitlog_sync_group_window", `${settings.commitlogSyncGroupWindowMs}ms`],
     ["commitlog_segment_size", `${settings.commitlogSegmentSizeBytes / MEBIBYTE}MiB`], ["commitlog_total_space", `${settings.commitlogTotalSpaceBytes / MEBIBYTE}MiB`],
     ["commit_failure_policy", settings.commitFailurePolicy], ["disk_failure_policy", settings.diskFailurePolicy],
-    ["file_cache_size", `${settings.fileCacheSizeBytes / MEBIBYTE}MiB`],
+    ["file_cache_size", `${settings.fileCacheSizeBytes / MEBIBYTE}MiB`], ["concurrent_compactors", `${settings.concurrentCompactors}`],
+    ["compaction_throughput", `${settings.compactionThroughputBytes / MEBIBYTE}MiB/s`],
   ]
 }

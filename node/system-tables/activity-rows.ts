@@ -1,5 +1,6 @@
 // Rows of system_views: what this node is doing.
 import type { KeyspaceSchema } from "../../data/schema.ts"
+import { taskUuid } from "./compaction-history.ts"
 import type { SystemSource } from "./system-source.ts"
 import type { SystemRow } from "./virtual-rows.ts"
 
@@ -37,6 +38,20 @@ export function diskUsageRows(source: SystemSource, keyspaces: readonly Keyspace
       const mebibytes = Math.ceil(source.stats(table.id).diskBytes / BYTES_PER_MEBIBYTE)
       rows.push({ keyspace_name: keyspace.name, table_name: table.name, mebibytes })
     }
+  }
+  return rows
+}
+
+export function sstableTasksRows(source: SystemSource, keyspaces: readonly KeyspaceSchema[]): SystemRow[] {
+  const rows: SystemRow[] = []
+  const tables = new Map(keyspaces.flatMap((keyspace) => [...keyspace.tables.values()].map((table) => [table.id, table] as const)))
+  for (const { id, table: tableId, totalBytes, doneBytes, inputs, startedAtMicros } of source.compactions()) {
+    const table = tables.get(tableId)
+    if (table === undefined) continue
+    rows.push({
+      keyspace_name: table.keyspace, table_name: table.name, task_id: taskUuid(id, startedAtMicros), kind: "compaction", unit: "bytes",
+      progress: BigInt(doneBytes), total: BigInt(totalBytes), completion_ratio: totalBytes === 0 ? 1 : doneBytes / totalBytes, sstables: inputs,
+    })
   }
   return rows
 }

@@ -3,7 +3,7 @@
 import type { VirtualTable } from "../../cql/virtual-table.ts"
 import type { KeyspaceSchema, TableId } from "../../data/schema.ts"
 import { builtIndexesRows, storageAttachedIndexesRows } from "./index-rows.ts"
-import { clientsRows, diskUsageRows, settingsRows } from "./activity-rows.ts"
+import { clientsRows, diskUsageRows, settingsRows, sstableTasksRows } from "./activity-rows.ts"
 import { builtViewsRows, gossipRows, localRows, peersRows, peersV2Rows, viewBuildStatusRows, viewBuildsInProgressRows } from "./node-rows.ts"
 import {
   type SchemaRows, aggregatesRows, columnsRows, droppedColumnsRows, functionsRows, indexesRows, keyspacesRows, tablesRows, typesRows, viewsRows, virtualKeyspacesRows, virtualTablesRows,
@@ -25,6 +25,7 @@ const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
   "system_views.disk_usage": (source) => diskUsageRows(source, allKeyspaces(source)),
   "system_views.gossip_info": gossipRows,
   "system_views.settings": settingsRows,
+  "system_views.sstable_tasks": (source) => sstableTasksRows(source, allKeyspaces(source)),
   "system.IndexInfo": builtIndexesRows,
   "system_views.sai_column_indexes": storageAttachedIndexesRows,
 }

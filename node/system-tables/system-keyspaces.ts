@@ -23,7 +23,7 @@ interface Definition {
 }
 
 const DEFINITIONS: readonly Definition[] = [
-  { name: "system", replication: LOCAL, tables: SYSTEM_TABLES, stored: ["batches", "paxos"] },
+  { name: "system", replication: LOCAL, tables: SYSTEM_TABLES, stored: ["batches", "compaction_history", "paxos"] },
   { name: "system_schema", replication: LOCAL, tables: SCHEMA_TABLES },
   { name: "system_auth", replication: simple(1), tables: AUTH_TABLES },
   { name: "system_distributed", replication: simple(3), tables: DISTRIBUTED_TABLES },

@@ -1,7 +1,7 @@
 // What the system tables show, and where it comes from. `node/` gives one of these at start.
 import type { ClientState } from "../../cql/request.ts"
 import type { Liveness, Snapshot } from "../../coordinator/cluster-metadata.ts"
-import type { TableStats } from "../../data/local-store.ts"
+import type { RunningCompaction, TableStats } from "../../data/local-store.ts"
 import type { TableId } from "../../data/schema.ts"
 
 /** The release of Cassandra whose behaviour drivers and tools may expect: they choose their queries by it.
@@ -30,4 +30,6 @@ export interface SystemSource {
   /** The configuration in force, by name. */
   settings(): Iterable<readonly [string, string]>
   stats(table: TableId): TableStats
+  /** Compactions that run on this node. */
+  compactions(): readonly RunningCompaction[]
 }

@@ -2,13 +2,17 @@ import { expect, test } from "vitest"
 import { buildSnapshot, emptyState } from "../../coordinator/snapshot.ts"
 import { ByteReader } from "../../data/bytes.ts"
 import type { RowSink } from "../../data/local-store.ts"
+import { visitMutation } from "../../data/mutation.ts"
 import { partitionKeyValues } from "../../data/partition-key.ts"
 import { NO_LIMIT } from "../../data/read-command.ts"
+import type { Row } from "../../data/row.ts"
 import { decodeClustering, decodeRow } from "../../data/row-format.ts"
 import type { NodeDescriptor } from "../../data/topology.ts"
 import { FULL_RANGE } from "../../data/token.ts"
 import { decodeValue } from "../../data/types/type-operations.ts"
+import { nativeType } from "../../data/types/type-name.ts"
 import type { VirtualTable } from "../../cql/virtual-table.ts"
+import { historyMutation } from "./compaction-history.ts"
 import { createVirtualTables } from "./create-virtual-tables.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
 import type { SystemSource } from "./system-source.ts"
@@ -25,7 +29,7 @@ function source(nodes: readonly NodeDescriptor[], over: Partial<SystemSource> = 
   const snapshot = buildSnapshot({ ...emptyState("Test Cluster"), nodes }, systemKeyspaces(), null)
   return {
     snapshot: () => snapshot, self: 1, liveness: { isAlive: () => true }, generation: 1234, clients: () => [], settings: () => [],
-    stats: () => ({ memtableRows: 0, memtableBytes: 0, sstables: 0, diskBytes: 0 }), ...over,
+    stats: () => ({ memtableRows: 0, memtableBytes: 0, sstables: 0, diskBytes: 0 }), compactions: () => [], ...over,
   }
 }
 
@@ -71,10 +75,10 @@ test("system tables have the ids that Cassandra gives its own", () => {
   expect(uuids.get("system_schema.keyspaces")).toBe("abac5682-dea6-31c5-b535-b3d6cffd0fb6")
 })
 
-test("no table id occurs twice and only tracing, the batch log and Paxos are stored", () => {
+test("no table id occurs twice and only tracing, the history of compactions, the batch log and Paxos are stored", () => {
   const tables = systemKeyspaces().flatMap((keyspace) => [...keyspace.tables.values()])
   expect(new Set(tables.map(({ id }) => id)).size).toBe(tables.length)
-  expect(tables.filter(({ kind }) => kind === "table").map(({ name }) => name)).toEqual(["batches", "paxos", "sessions", "events"])
+  expect(tables.filter(({ kind }) => kind === "table").map(({ name }) => name)).toEqual(["compaction_history", "batches", "paxos", "sessions", "events"])
 })
 
 test("system.local tells what drivers need", () => {
@@ -123,4 +127,26 @@ test("clients are listed with their addresses", () => {
 test("every virtual table can be read", () => {
   const of = source([node(1), node(2)])
   for (const each of createVirtualTables(of).values()) expect(() => rowsOf(each)).not.toThrow()
+})
+
+test("compactions that run are sstable_tasks, those that ended are compaction_history", async () => {
+  const { id: tableId } = systemKeyspaces().find(({ name }) => name === "system_traces")!.tables.get("events")!
+  const running = { id: "0123456789abcdef0123456789abcdef", table: tableId, reason: "size tier", inputs: 4, totalBytes: 1000, doneBytes: 250, startedAtMicros: 1_700_000_000_000_000 }
+  const of = source([node(1)], { compactions: () => [running, { ...running, table: 999_999 }] })
+  expect(rowsOf(table("system_views.sstable_tasks", of))).toMatchObject([
+    { keyspace_name: "system_traces", table_name: "events", task_id: "04afc000-833b-11ee-8123-456789abcdef", completion_ratio: 0.25, kind: "compaction", progress: 250n, sstables: 4, total: 1000n, unit: "bytes" },
+  ])
+  const history = systemKeyspaces().find(({ name }) => name === "system")!.tables.get("compaction_history")!
+  const record = { ...running, keyspace: "ks", table: "t", strategy: "SizeTieredCompactionStrategy", bytesIn: 1000, bytesOut: 600, merged: [7, 0, 2], endedAtMicros: 1_700_000_005_000_000 }
+  const written: Row[] = []
+  visitMutation(new ByteReader(historyMutation(history, record, record.endedAtMicros)!), { update: () => undefined, item: (bytes, from, to) => void written.push(decodeRow(new ByteReader(bytes, from, to))) })
+  const value = (name: string, path: Buffer | null = null): unknown => {
+    const { id, type } = history.regulars.find((column) => column.name === name)!
+    const cell = written[0]!.cells.find((other) => other.column === id && (path === null || path.equals(other.path!)))
+    expect(cell).toMatchObject({ ttlSeconds: 604_800, expiresAt: 1_700_604_805 })
+    return decodeValue(path === null ? type : nativeType("bigint"), Buffer.from(cell!.value!))
+  }
+  expect(["keyspace_name", "columnfamily_name", "bytes_in", "bytes_out"].map((name) => value(name))).toEqual(["ks", "t", 1000n, 600n])
+  expect(value("rows_merged", Buffer.from([0, 0, 0, 3]))).toBe(2n)
+  expect(historyMutation(history, { ...record, keyspace: "system", table: "compaction_history" }, 1)).toBeNull()
 })

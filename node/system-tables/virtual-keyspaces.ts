@@ -2,7 +2,7 @@
 // something true to say here.
 import type { TableDescriptor } from "../../data/schema.ts"
 import { type SystemTableDefinition, systemTable } from "./system-table.ts"
-import { BIGINT, BLOB, BOOLEAN, INET, INT, TEXT, frozenMap } from "./system-types.ts"
+import { BIGINT, BLOB, BOOLEAN, DOUBLE, INET, INT, TEXT, TIMEUUID, frozenMap } from "./system-types.ts"
 
 const VIRTUAL_SCHEMA: readonly SystemTableDefinition[] = [
   { id: 301, name: "keyspaces", options: { comment: "virtual keyspace definitions" }, partitionKey: { keyspace_name: TEXT } },
@@ -54,6 +54,14 @@ const VIEWS: readonly SystemTableDefinition[] = [
       alive: BOOLEAN, dc: TEXT, generation: INT, host_id: TEXT, native_address_and_port: TEXT, rack: TEXT, release_version: TEXT, schema: TEXT,
       status: TEXT, tokens: TEXT,
     },
+  },
+  {
+    id: 355,
+    name: "sstable_tasks",
+    options: { comment: "current sstable tasks" },
+    partitionKey: { keyspace_name: TEXT },
+    clustering: { table_name: TEXT, task_id: TIMEUUID },
+    regular: { completion_ratio: DOUBLE, kind: TEXT, progress: BIGINT, sstables: INT, target_directory: TEXT, total: BIGINT, unit: TEXT },
   },
   {
     id: 370,

@@ -1,6 +1,7 @@
 // A worker thread of RealJobs: runs one job after the other with a disk of its own.
 import { enableCompileCache } from "node:module"
-import { parentPort } from "node:worker_threads"
+import { setPriority } from "node:os"
+import { parentPort, workerData } from "node:worker_threads"
 import type { Clock } from "../clock.ts"
 import type { Disk } from "../disk.ts"
 import { assert } from "../pure.ts"
@@ -20,6 +21,10 @@ export interface JobAbort {
   readonly abort: string
 }
 
+export interface JobWorkerData {
+  readonly isBackground: boolean
+}
+
 export interface JobFailure {
   readonly name: string
   readonly message: string
@@ -36,9 +41,14 @@ export interface JobAnswer {
 
 type JobModule = { run(spec: unknown, disk: Disk, signal: AbortSignal, clock: Clock): Promise<unknown> }
 
+/** Of ordinary work is 0; a thread with 10 gets about a tenth of a processor that another one wants. */
+const BACKGROUND_NICENESS = 10
+
 enableCompileCache()
 const port = parentPort
 assert(port !== null, "job-worker runs in a worker thread")
+// On Linux this is the thread's own priority; elsewhere it would be the process's.
+if ((workerData as JobWorkerData).isBackground && process.platform === "linux") setPriority(0, BACKGROUND_NICENESS)
 const disk = new RealDisk()
 const clock = new RealClock()
 let running: { readonly id: number; readonly controller: AbortController } | null = null

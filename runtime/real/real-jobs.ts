@@ -1,4 +1,5 @@
-// Jobs in worker threads.
+// Jobs in worker threads. Kinds named as `background` have workers of their own, at a lower priority: a compaction that takes
+// minutes must neither hold up a flush nor take the processor from requests.
 //
 // A kind of job is registered by the URL of a module that exports `run(spec, disk, signal)`; a worker imports it at the first job
 // of the kind. Workers start when a job finds none idle, up to `workerCount`, and stay; each runs one job at a time, the rest wait
@@ -10,7 +11,7 @@ import { Worker } from "node:worker_threads"
 import { DiskError } from "../disk.ts"
 import type { JobKind, JobResults, JobSpecs, Jobs } from "../jobs.ts"
 import { AssertionError, assert } from "../pure.ts"
-import type { JobAnswer, JobFailure, JobOrder } from "./job-worker.ts"
+import type { JobAnswer, JobFailure, JobOrder, JobWorkerData } from "./job-worker.ts"
 
 /** How long `stop` waits for aborted jobs before it ends their threads. */
 const STOP_GRACE_MS = 5000
@@ -31,33 +32,67 @@ export function moduleUrl(path: string, from: string): URL {
   return new URL(from.endsWith(".js") ? path.replace(/\.ts$/, ".js") : path, from)
 }
 
+export interface RealJobsOptions {
+  /** By kind of job. */
+  readonly modules: Readonly<Record<string, URL>>
+  readonly workerCount: number
+  /** Kinds that have workers of their own. */
+  readonly background?: { readonly kinds: readonly string[]; readonly workerCount: number }
+}
+
 export class RealJobs implements Jobs {
   readonly #modules: Readonly<Record<string, URL>>
-  readonly #workerCount: number
-  readonly #workers = new Set<JobThread>()
-  #waiting: Waiting[] = []
+  readonly #foreground: JobPool
+  readonly #background: JobPool | null
+  readonly #backgroundKinds: ReadonlySet<string>
   #isStopped = false
-  #onIdle: (() => void) | null = null
 
-  constructor(options: { modules: Readonly<Record<string, URL>>; workerCount: number }) {
+  constructor(options: RealJobsOptions) {
     assert(options.workerCount >= 1, "at least one worker")
     this.#modules = options.modules
-    this.#workerCount = options.workerCount
+    this.#foreground = new JobPool(options.modules, options.workerCount, false)
+    this.#background = options.background === undefined ? null : new JobPool(options.modules, options.background.workerCount, true)
+    this.#backgroundKinds = new Set(options.background?.kinds)
   }
 
   run<K extends JobKind>(kind: K, spec: JobSpecs[K], signal: AbortSignal): Promise<JobResults[K]> {
     assert(this.#modules[kind] !== undefined, `a module for jobs of kind ${String(kind)}`)
     if (signal.aborted) return Promise.reject(signal.reason as Error)
     if (this.#isStopped) return Promise.reject(stopped())
-    return new Promise<JobResults[K]>((resolve, reject) => {
-      this.#waiting.push({ kind, spec, signal, resolve: (result) => resolve(result as JobResults[K]), reject })
-      this.#dispatch()
-    })
+    const pool = this.#background !== null && this.#backgroundKinds.has(kind) ? this.#background : this.#foreground
+    return pool.run(kind, spec, signal) as Promise<JobResults[K]>
   }
 
   /** Drops what waits, aborts what runs, and ends the threads. */
   async stop(): Promise<void> {
     this.#isStopped = true
+    await Promise.all([this.#foreground.stop(), this.#background?.stop()])
+  }
+}
+
+/** Workers that take jobs in order. */
+class JobPool {
+  readonly #modules: Readonly<Record<string, URL>>
+  readonly #workerCount: number
+  readonly #isBackground: boolean
+  readonly #workers = new Set<JobThread>()
+  #waiting: Waiting[] = []
+  #onIdle: (() => void) | null = null
+
+  constructor(modules: Readonly<Record<string, URL>>, workerCount: number, isBackground: boolean) {
+    this.#modules = modules
+    this.#workerCount = workerCount
+    this.#isBackground = isBackground
+  }
+
+  run(kind: string, spec: unknown, signal: AbortSignal): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ kind, spec, signal, resolve, reject })
+      this.#dispatch()
+    })
+  }
+
+  async stop(): Promise<void> {
     for (const job of this.#waiting.splice(0)) job.reject(stopped())
     for (const worker of this.#workers) worker.abort()
     if (this.#isBusy()) {
@@ -92,6 +127,7 @@ export class RealJobs implements Jobs {
     for (const worker of this.#workers) if (!worker.isBusy) return worker
     if (this.#workers.size >= this.#workerCount) return null
     const worker: JobThread = new JobThread(
+      this.#isBackground,
       () => this.#dispatch(),
       () => {
         this.#workers.delete(worker)
@@ -111,9 +147,11 @@ class JobThread {
   #nextId = 1
   readonly #onAbort = (): void => this.abort()
 
-  constructor(onDone: () => void, onExit: () => void) {
+  constructor(isBackground: boolean, onDone: () => void, onExit: () => void) {
     this.#onDone = onDone
-    const worker = new Worker(moduleUrl("./job-worker.ts", import.meta.url), { resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB } })
+    const worker = new Worker(moduleUrl("./job-worker.ts", import.meta.url), {
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB }, workerData: { isBackground } satisfies JobWorkerData,
+    })
     this.#worker = worker
     let failure: Error | null = null
     worker.on("message", (answer: JobAnswer) => this.#finish(answer))
