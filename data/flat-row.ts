@@ -1,6 +1,6 @@
 // One row as columns of numbers: timestamps, kinds and where the values lie, without an object per cell. The form in which
-// rows of tables with views are merged and projected on the way of a write; about ten times as fast as row.ts and
-// reconcile.ts, which say the same more plainly and are what the tests compare this with.
+// rows of tables with views are merged and projected on the way of a write at less than half the cost of
+// row.ts and reconcile.ts, which say the same more plainly and are what the tests compare this with.
 //
 // A FlatRow is made once and filled again and again; flat-row-format.ts reads and writes it. Values stay where they are: `sources[i]` at [starts[i], ends[i]), so a
 // FlatRow is valid only as long as the bytes it was read from.

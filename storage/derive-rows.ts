@@ -1,6 +1,6 @@
 // Calls a Derive for every row that a mutation touches in tables with views: for each row it writes, and for each row that
-// exists here and that one of its range or partition deletions covers. Rows are objects here, which costs five times what the
-// usual case does: that is derive-flat.ts's. A write to a table without views never comes by.
+// exists here and that one of its range or partition deletions covers. Rows are objects here, which costs more than twice what
+// the usual case does: that is derive-flat.ts's. A write to a table without views never comes by.
 import type { Buffer } from "../runtime/pure.ts"
 import { ByteReader, ByteWriter, readInt32, readUint32 } from "../data/bytes.ts"
 import type { Derive, DerivedWriter, ObligationWriter, RowView } from "../data/local-store.ts"

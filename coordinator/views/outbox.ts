@@ -44,7 +44,7 @@ const RESEND_AFTER_MS = 2000
 /** An answer that comes later than this does not count: receivers refuse what is so old (VIEW_MESSAGE_MAX_AGE_MS). */
 const FORGET_AFTER_MS = 90_000
 const SWEEP_INTERVAL_MS = 250
-/** Obligations in memory, some 600 bytes each; a segment that is read back comes on top. */
+/** Obligations in memory, 300 to 400 bytes each; a segment that is read back comes on top. */
 export const MAX_OPEN = 200_000
 /** Entries on the way to one owner: more wait here. Some four batches, so that neither side waits for the other's syncs. */
 const WINDOW = 8192
