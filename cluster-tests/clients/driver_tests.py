@@ -5,7 +5,7 @@ REQUIRES: three nodes of one data centre, started for testing, ADDRESS being one
 """
 import datetime, decimal, json, sys, time, traceback, urllib.request, uuid
 
-from cassandra import ConsistencyLevel, InvalidRequest, ReadTimeout, Unavailable, WriteTimeout, WriteType
+from cassandra import ConsistencyLevel, FunctionFailure, InvalidRequest, ReadTimeout, Unavailable, WriteTimeout, WriteType
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import FallthroughRetryPolicy, WhiteListRoundRobinPolicy
 from cassandra.protocol import SyntaxException
@@ -312,6 +312,36 @@ def test_schema_events():
     until(lambda: "py_elsewhere" in cluster.metadata.keyspaces, "saw the keyspace")
     elsewhere.execute("DROP KEYSPACE py_elsewhere")
     until(lambda: "py_elsewhere" not in cluster.metadata.keyspaces, "saw the keyspace gone")
+    other.shutdown()
+
+
+def test_functions():
+    keyspace = cluster.metadata.keyspaces["py"]
+    session.execute("CREATE FUNCTION longer (state text, value text) CALLED ON NULL INPUT RETURNS text LANGUAGE javascript AS "
+                    "$$ if (value === 'bad') throw new Error('a bad value'); return value !== null && (state === null || value.length > state.length) ? value : state $$")
+    session.execute("CREATE FUNCTION longer (state list<int>, value frozen<tuple<int, text>>) RETURNS NULL ON NULL INPUT RETURNS list<int> LANGUAGE javascript AS 'return state.concat(value[0])'")
+    session.execute("CREATE AGGREGATE longest (text) SFUNC longer STYPE text INITCOND 'it''s'")
+    function = keyspace.functions["longer(text,text)"]
+    assert function.argument_names == ["state", "value"] and function.language == "javascript" and function.called_on_null_input and function.return_type == "text"
+    assert len(keyspace.functions) == 2, list(keyspace.functions)
+    aggregate = keyspace.aggregates["longest(text)"]
+    assert aggregate.state_func == "longer" and aggregate.initial_condition == "'it''s'" and aggregate.final_func is None, aggregate.initial_condition
+    session.execute("CREATE TABLE words (id int PRIMARY KEY, word text)")
+    insert = session.prepare("INSERT INTO words (id, word) VALUES (?, longer('abc', ?))")
+    for n, word in enumerate(["a", "abcdef", None]): session.execute(insert, (n, word))
+    assert session.execute("SELECT longest(word) AS w FROM words").one().w == "abcdef"
+    # What the driver prints can be run again.
+    for text, drop in ((aggregate.as_cql_query(), "AGGREGATE longest"), (function.as_cql_query(), "FUNCTION longer(text, text)")): session.execute("DROP " + drop)
+    assert "longer(text,text)" not in keyspace.functions and "longest(text)" not in keyspace.aggregates
+    for text in (function.as_cql_query(), aggregate.as_cql_query()): session.execute(text)
+    # Another node, which has never loaded the body, and says which function failed.
+    other = Cluster([node for node in [h.address for h in cluster.metadata.all_hosts()] if node != address][:1], port=port, protocol_version=5)
+    elsewhere = other.connect("py")
+    assert elsewhere.execute("SELECT longest(word) FROM words").one()[0] == "abcdef"
+    failure = raises(FunctionFailure, lambda: elsewhere.execute("SELECT longer('x', 'bad') FROM words"), "Error: a bad value")
+    assert (failure.keyspace, failure.function, failure.arg_types) == ("py", "longer", ["text", "text"]), vars(failure)
+    elsewhere.execute("DROP AGGREGATE longest(text)")
+    until(lambda: "longest(text)" not in keyspace.aggregates, "saw the aggregate gone")
     other.shutdown()
 
 
