@@ -83,6 +83,8 @@ export interface DerivedWriter {
  * replicas' answers are merged with them.
  */
 export interface RowSink {
+  /** Range tombstones need not be told: there may be very many. */
+  readonly ignoresRangeTombstones?: boolean
   /** A partition that has something to say. `deletion`: the partition deletion or null. */
   partition(token: Token, key: Uint8Array, deletion: Deletion | null): void
   /** Before the rows of the partition; only tombstones that touch the slices asked for; disjoint and in clustering order. */

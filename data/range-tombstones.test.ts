@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
 import { clusteringComparator } from "./comparator.ts"
-import { coveringDeletion, disjointRangeTombstones, tombstoneTouches } from "./range-tombstones.ts"
+import { addDisjoint, coveringDeletion, disjointRangeTombstones, firstBehind, firstTouching, tombstoneTouches } from "./range-tombstones.ts"
 import type { RangeTombstone } from "./row.ts"
 import { encodeClustering } from "./row-format.ts"
 
@@ -72,6 +72,29 @@ test("a tombstone touches a slice when a row could lie in both", () => {
       const common = POINTS.some((point) => covers(each, point) && covers(slice, point))
       // Between two rows of this test there is room for others, which a bound may divide: touching may be more, never less.
       if (common) expect(tombstoneTouches(each, slice, compare)).toBe(true)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test("one more tombstone makes the list that all together make", () => {
+  fc.assert(
+    fc.property(fc.array(tombstone, { maxLength: 8 }), tombstone, fc.boolean(), (tombstones, added, isCovered) => {
+      const covering = isCovered ? { timestampHigh: 0, timestampLow: 1, localDeletionTime: 1 } : null
+      const list = disjointRangeTombstones(tombstones, covering, compare)
+      addDisjoint(list, added, covering, compare)
+      expect(list).toEqual(disjointRangeTombstones([...tombstones, added], covering, compare))
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test("of disjoint tombstones, those that touch a slice lie together", () => {
+  fc.assert(
+    fc.property(fc.array(tombstone, { maxLength: 8 }), tombstone, (tombstones, slice) => {
+      const disjoint = disjointRangeTombstones(tombstones, null, compare)
+      const touching = disjoint.filter((each) => tombstoneTouches(each, slice, compare))
+      expect(disjoint.slice(firstTouching(disjoint, slice, compare), Math.max(firstTouching(disjoint, slice, compare), firstBehind(disjoint, slice, compare)))).toEqual(touching)
     }),
     { numRuns: 500 },
   )

@@ -68,6 +68,7 @@ interface Edge {
  * (the partition's deletion) are dropped.
  */
 export function disjointRangeTombstones(tombstones: readonly RangeTombstone[], covering: Deletion | null, compare: CompareClustering): RangeTombstone[] {
+  if (areApart(tombstones, covering, compare)) return [...tombstones]
   const edges: Edge[] = []
   for (const tombstone of tombstones) {
     if (covering !== null && compareDeletions(tombstone.deletion, covering) <= 0) continue
@@ -91,6 +92,22 @@ export function disjointRangeTombstones(tombstones: readonly RangeTombstone[], c
     since = bound
   }
   return result
+}
+
+/** In order, none empty or too weak, none meeting the next: as a list from an SSTable is, which needs no sorting then. */
+function areApart(tombstones: readonly RangeTombstone[], covering: Deletion | null, compare: CompareClustering): boolean {
+  let behind: Bound | null = null
+  for (const tombstone of tombstones) {
+    const start = startBound(tombstone)
+    const end = endBound(tombstone)
+    if (behind !== null && compareBounds(behind, start, compare) >= 0) return false
+    if (compareBounds(start, end, compare) >= 0) return false
+    // Open bounds have one form in a list.
+    if ((tombstone.start.length === 0 && !tombstone.startInclusive) || (tombstone.end.length === 0 && !tombstone.endInclusive)) return false
+    if (covering !== null && compareDeletions(tombstone.deletion, covering) <= 0) return false
+    behind = end
+  }
+  return true
 }
 
 function toggle(open: RangeTombstone[], edge: Edge): void {
@@ -131,15 +148,54 @@ export function coveringDeletion(tombstones: readonly RangeTombstone[], clusteri
   return compareToBound(clustering, from, to, prefix, side, compare) > 0 ? candidate.deletion : null
 }
 
-/** Those of the disjoint tombstones that touch a slice `(start, end)` of rows; bounds as in ClusteringSlice. */
-export function tombstoneTouches(
-  tombstone: RangeTombstone,
-  slice: { readonly start: Uint8Array; readonly startInclusive: boolean; readonly end: Uint8Array; readonly endInclusive: boolean },
-  compare: CompareClustering,
-): boolean {
-  const sliceStart = { prefix: slice.start, side: slice.start.length === 0 || slice.startInclusive ? -1 : 1 }
-  const sliceEnd = { prefix: slice.end, side: slice.end.length === 0 || slice.endInclusive ? 1 : -1 }
-  const start = startBound(tombstone)
-  const end = endBound(tombstone)
-  return compareBounds(start, sliceEnd, compare) < 0 && compareBounds(sliceStart, end, compare) < 0
+/** Whether the tombstone touches a slice `(start, end)` of rows; bounds as in ClusteringSlice. */
+export function tombstoneTouches(tombstone: RangeTombstone, slice: Slice, compare: CompareClustering): boolean {
+  return compareBounds(startBound(tombstone), sliceEnd(slice), compare) < 0 && compareBounds(sliceStart(slice), endBound(tombstone), compare) < 0
+}
+
+/** Of disjoint tombstones, the index of the first that touches a slice of rows. */
+export function firstTouching(tombstones: readonly RangeTombstone[], slice: Slice, compare: CompareClustering): number {
+  return firstIndex(tombstones, (tombstone) => compareBounds(sliceStart(slice), endBound(tombstone), compare) < 0)
+}
+
+/** The index of the first that lies behind the slice. */
+export function firstBehind(tombstones: readonly RangeTombstone[], slice: Slice, compare: CompareClustering): number {
+  return firstIndex(tombstones, (tombstone) => compareBounds(startBound(tombstone), sliceEnd(slice), compare) >= 0)
+}
+
+/** Adds a tombstone to a list that `disjointRangeTombstones` gave for `covering`: the list becomes what it would give with it. Costs no more than what it overlaps. */
+export function addDisjoint(tombstones: RangeTombstone[], added: RangeTombstone, covering: Deletion | null, compare: CompareClustering): void {
+  const start = startBound(added)
+  const end = endBound(added)
+  // Neighbours that it meets are among them: they may join.
+  const from = firstIndex(tombstones, (tombstone) => compareBounds(start, endBound(tombstone), compare) <= 0)
+  const to = firstIndex(tombstones, (tombstone) => compareBounds(startBound(tombstone), end, compare) > 0)
+  if (to < from) return
+  tombstones.splice(from, to - from, ...disjointRangeTombstones([...tombstones.slice(from, to), added], covering, compare))
+}
+
+interface Slice {
+  readonly start: Uint8Array
+  readonly startInclusive: boolean
+  readonly end: Uint8Array
+  readonly endInclusive: boolean
+}
+
+function sliceStart(slice: Slice): Bound {
+  return { prefix: slice.start, side: slice.start.length === 0 || slice.startInclusive ? -1 : 1 }
+}
+function sliceEnd(slice: Slice): Bound {
+  return { prefix: slice.end, side: slice.end.length === 0 || slice.endInclusive ? 1 : -1 }
+}
+
+/** The index of the first tombstone for which the test holds, as it does for all behind it. */
+function firstIndex(tombstones: readonly RangeTombstone[], holds: (tombstone: RangeTombstone) => boolean): number {
+  let low = 0
+  let high = tombstones.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (holds(tombstones[middle] as RangeTombstone)) high = middle
+    else low = middle + 1
+  }
+  return low
 }

@@ -4,9 +4,9 @@ import { Buffer } from "../runtime/pure.ts"
 import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { ROW } from "./memtable-layout.ts"
-import { type Memtable, addFragments, addRangeTombstones, hasExtras, hasRangeTombstones, nextWithToken, partitionDeletion, partitionKey, staticRow } from "./memtable.ts"
+import { type Memtable, addFragments, addRangeTombstones, hasExtras, hasRangeTombstones, nextWithToken, partitionDeletion, partitionKey, staticRow, tombstoneCount } from "./memtable.ts"
 import type { TokenCursor } from "./partition-index.ts"
-import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
+import type { PartitionCursor, PartitionSource, TombstoneStamp } from "./partition-source.ts"
 import type { Fragments } from "./row-merge.ts"
 import type { RowVector } from "./row-vector.ts"
 import { type SlabArena, byteOf, intOf, slabOf } from "./slab.ts"
@@ -17,7 +17,7 @@ const NO_RUN = new Int32Array(0)
 const TOUCHED_ROWS = 4
 
 /** What reading takes of a memtable: a worker has it over the same slabs. */
-export type MemtableRows = Pick<Memtable, "arena" | "rows">
+export type MemtableRows = Pick<Memtable, "arena" | "rows" | "tombstoneRewrites">
 
 export class MemtableSource implements PartitionSource {
   bytes: Buffer = NO_BYTES
@@ -64,6 +64,13 @@ export class MemtableSource implements PartitionSource {
   }
   addRangeTombstones(into: RangeTombstone[]): void {
     addRangeTombstones(this.#arena, this.#partition, into)
+  }
+  get tombstoneStamp(): TombstoneStamp {
+    const memtable = this.#memtable as MemtableRows
+    return { owner: memtable, place: this.#partition, era: memtable.tombstoneRewrites, count: tombstoneCount(memtable.arena, this.#partition) }
+  }
+  addNewestRangeTombstones(into: RangeTombstone[], most: number): void {
+    addRangeTombstones(this.#arena, this.#partition, into, most)
   }
   addStatic(into: Fragments): void {
     const row = staticRow(this.#arena, this.#partition)

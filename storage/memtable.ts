@@ -39,6 +39,8 @@ export class Memtable {
   firstSegment = Number.POSITIVE_INFINITY
   frozen = false
   readonly lowest = new LowestTimestamp()
+  /** Rises when the range tombstones of some partition are written anew. */
+  tombstoneRewrites = 0
   readonly #fragments = new Fragments()
   /** Small until a merge needs it: most tables never merge. */
   readonly #scratch = new ByteWriter(64)
@@ -244,6 +246,7 @@ export class Memtable {
   }
 
   #rewriteTombstones(partition: number, ints: Int32Array, extrasAt: number): void {
+    this.tombstoneRewrites++
     const all: RangeTombstone[] = []
     addRangeTombstones(this.arena, partition, all)
     const disjoint = disjointRangeTombstones(all, null, this.table.compareClustering)
@@ -292,12 +295,18 @@ export function hasRangeTombstones(arena: SlabArena, partition: number): boolean
   return extras !== 0 && (arena.ints[slabOf(extras)] as Int32Array)[intOf(extras) + EXTRAS.tombstones] !== 0
 }
 
-/** Adds the partition's range tombstones, in no order. */
-export function addRangeTombstones(arena: SlabArena, partition: number, into: RangeTombstone[]): void {
+/** How many range tombstones the partition has. */
+export function tombstoneCount(arena: SlabArena, partition: number): number {
+  const extras = extrasOf(arena, partition)
+  return extras === 0 ? 0 : ((arena.ints[slabOf(extras)] as Int32Array)[intOf(extras) + EXTRAS.tombstoneCount] as number)
+}
+
+/** Adds the partition's range tombstones, in no order; only those that came last when `most` is less than all. */
+export function addRangeTombstones(arena: SlabArena, partition: number, into: RangeTombstone[], most = Number.POSITIVE_INFINITY): void {
   const extras = extrasOf(arena, partition)
   if (extras === 0) return
   let item = (arena.ints[slabOf(extras)] as Int32Array)[intOf(extras) + EXTRAS.tombstones] as number
-  while (item !== 0) {
+  for (let left = most; item !== 0 && left > 0; left--) {
     into.push(decodeRangeTombstone(new ByteReader(arena.buffers[slabOf(item)] as Buffer, byteOf(item) + ROW.byte)))
     item = (arena.ints[slabOf(item)] as Int32Array)[intOf(item) + ROW.next] as number
   }

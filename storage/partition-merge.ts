@@ -2,12 +2,13 @@
 // that lies in one place as one fragment, with nothing covering it, is handed on as it lies there, without a copy.
 import { Buffer } from "../runtime/pure.ts"
 import { ByteWriter } from "../data/bytes.ts"
-import { coveringDeletion, disjointRangeTombstones, strongerDeletion } from "../data/range-tombstones.ts"
+import { coveringDeletion, strongerDeletion } from "../data/range-tombstones.ts"
 import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { FLAG, clusteringEnd, clusteringStart, itemFlags, itemSize, simpleTimestampAt } from "../data/row-format.ts"
 import type { TableSchema } from "../data/schema.ts"
 import type { PartitionSource } from "./partition-source.ts"
+import { type RangeTombstoneCache, disjointTombstonesOf } from "./range-tombstone-cache.ts"
 import { Fragments, compareTimestampAt, mergeToBytes } from "./row-merge.ts"
 
 const NO_BYTES = Buffer.alloc(0)
@@ -61,21 +62,21 @@ export class PartitionMerge {
     return this.#allCount === 0
   }
 
-  /** Reads deletions and range tombstones. */
-  begin(slices: readonly ClusteringSlice[], reversed: boolean): void {
+  /** Reads deletions and range tombstones; the latter by way of the cache, if there is one. */
+  begin(slices: readonly ClusteringSlice[], reversed: boolean, cache: RangeTombstoneCache | null = null): void {
     const table = this.#table as TableSchema
     this.#slices = slices
     this.#reversed = reversed
     this.#started = false
-    let tombstones: RangeTombstone[] | null = null
+    let hasRangeTombstones = false
     for (let index = 0; index < this.#allCount; index++) {
       const source = this.#all[index] as PartitionSource
       this.deletion = strongerDeletion(this.deletion, source.deletion)
-      if (!source.hasRangeTombstones) continue
-      tombstones ??= []
-      source.addRangeTombstones(tombstones)
+      hasRangeTombstones ||= source.hasRangeTombstones
     }
-    if (tombstones !== null) this.tombstones = disjointRangeTombstones(tombstones, this.deletion, table.compareClustering)
+    if (!hasRangeTombstones) return
+    const sources = (this.#all.slice(0, this.#allCount) as PartitionSource[]).filter((source) => source.hasRangeTombstones)
+    this.tombstones = cache === null ? disjointTombstonesOf(sources, this.deletion, table) : cache.of(sources, this.deletion, table)
   }
 
   /** Makes the static row the current one; false when there is none. Call before `next`. */

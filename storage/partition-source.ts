@@ -5,6 +5,14 @@ import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import type { Fragments } from "./row-merge.ts"
 
+/** Equal owner, place and era: the same range tombstones, or these and some more at higher `count`. */
+export interface TombstoneStamp {
+  readonly owner: object
+  readonly place: number
+  readonly era: number
+  readonly count: number
+}
+
 export interface PartitionSource {
   /** The partition has rows here and nothing else: no deletion, no range tombstone, no static row. */
   readonly isPlain: boolean
@@ -12,6 +20,10 @@ export interface PartitionSource {
   readonly hasRangeTombstones: boolean
   /** Adds all range tombstones of the partition here, in no order. */
   addRangeTombstones(into: RangeTombstone[]): void
+  /** What tells these range tombstones from all others, now and later: see range-tombstone-cache.ts. */
+  readonly tombstoneStamp: TombstoneStamp
+  /** Adds those that came last. REQUIRES: no more than came since a stamp with the same `era`. */
+  addNewestRangeTombstones(into: RangeTombstone[], most: number): void
   addStatic(into: Fragments): void
   /** Starts on the rows of the slices, which are in clustering order; `reversed` walks them backwards. */
   openRows(slices: readonly ClusteringSlice[], reversed: boolean): void

@@ -6,8 +6,9 @@
 // then. So a read of more than a share is not one point in time; shorter ones are.
 import { Buffer, assert } from "../runtime/pure.ts"
 import type { RowSink } from "../data/local-store.ts"
-import { compareToBound, tombstoneTouches } from "../data/range-tombstones.ts"
+import { compareToBound, firstBehind, firstTouching } from "../data/range-tombstones.ts"
 import { type ClusteringSlice, type ReadCommand, ownReadCommand } from "../data/read-command.ts"
+import type { RangeTombstone } from "../data/row.ts"
 import { clusteringEnd, clusteringStart } from "../data/row-format.ts"
 import type { TableSchema } from "../data/schema.ts"
 import { compareInt64 } from "../data/timestamp.ts"
@@ -81,7 +82,7 @@ export class ReadRun {
     this.#merge.open(store.schema)
     store.addSources(this.#merge, token.high, token.low, asBuffer(key))
     try {
-      if (!this.#merge.isEmpty || this.#isInPartition) this.#partition(token, key, this.#position === null ? null : this.#position.clustering)
+      if (!this.#merge.isEmpty || this.#isInPartition) this.#partition(store, token, key, this.#position === null ? null : this.#position.clustering)
     } finally {
       this.#merge.close()
     }
@@ -113,7 +114,7 @@ export class ReadRun {
       if (this.#isInPartition && !goesOn) this.#endPartition(this.#live)
       if (compareInt64(tokenHigh, tokenLow, part.end.high, part.end.low) > 0) return
       walk.open(this.#merge, store.schema)
-      this.#partition({ high: tokenHigh, low: tokenLow }, key, goesOn ? (after as Position).clustering : null)
+      this.#partition(store, { high: tokenHigh, low: tokenLow }, key, goesOn ? (after as Position).clustering : null)
       this.#merge.close()
       if (this.#isPaused) return
       this.#merge.work += PARTITION
@@ -125,11 +126,11 @@ export class ReadRun {
     if (this.#isInPartition) this.#endPartition(this.#live)
   }
 
-  #partition(token: Token, key: Uint8Array, after: Uint8Array | null): void {
+  #partition(store: TableStore, token: Token, key: Uint8Array, after: Uint8Array | null): void {
     const command = this.#command as ReadCommand
     const merge = this.#merge
     const slices = after === null ? (command.slices ?? EVERY_ROW) : slicesAfter(command.slices ?? EVERY_ROW, after, command.reversed, command.table)
-    merge.begin(slices, command.reversed)
+    merge.begin(slices, command.reversed, store.tombstones)
     if (!this.#isInPartition) this.#beginPartition(token, key, slices)
     this.#isInPartition = false
     const sink = this.#sink as RowSink
@@ -166,13 +167,23 @@ export class ReadRun {
     const output = this.#output
     output.start(sink, token, key, merge.deletion)
     if (merge.deletion !== null) output.announce()
-    for (const tombstone of merge.tombstones) {
-      if (!slices.some((slice) => tombstoneTouches(tombstone, slice, table.compareClustering))) continue
-      output.announce()
-      sink.rangeTombstone(tombstone)
-    }
+    if (sink.ignoresRangeTombstones !== true && merge.tombstones.length > 0) this.#tellTombstones(sink, slices)
     this.#staticIsLive = table.statics.length > 0 && merge.static() && this.#staticRow(key)
     this.#live = 0
+  }
+
+  #tellTombstones(sink: RowSink, slices: readonly ClusteringSlice[]): void {
+    const { compareClustering } = (this.#command as ReadCommand).table
+    const { tombstones } = this.#merge
+    let told = 0
+    for (const slice of slices) {
+      const end = firstBehind(tombstones, slice, compareClustering)
+      for (let index = Math.max(told, firstTouching(tombstones, slice, compareClustering)); index < end; index++) {
+        this.#output.announce()
+        sink.rangeTombstone(tombstones[index] as RangeTombstone)
+        told = index + 1
+      }
+    }
   }
 
   #endPartition(rows: number): void {

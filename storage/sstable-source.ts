@@ -10,7 +10,7 @@ import type { ClusteringSlice } from "../data/read-command.ts"
 import type { Deletion, RangeTombstone } from "../data/row.ts"
 import { FLAG, clusteringEnd, clusteringStart, decodeRangeTombstone } from "../data/row-format.ts"
 import type { TableSchema } from "../data/schema.ts"
-import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
+import type { PartitionCursor, PartitionSource, TombstoneStamp } from "./partition-source.ts"
 import type { Fragments } from "./row-merge.ts"
 import type { SSTableBlock } from "./sstable-block.ts"
 import { PARTITION_DELETED_FLAG, PARTITION_FLAG, PARTITION_HEADER_BYTES } from "./sstable-format.ts"
@@ -31,7 +31,8 @@ export class SSTableSource implements PartitionSource {
   #sstable: SSTable | null = null
   #table: TableSchema | null = null
   readonly #pool: SSTableSource[] | null
-  #tombstones: RangeTombstone[] = []
+  /** The place of the first range tombstone, when there are some. */
+  #firstTombstone = 0
   #staticBlock: SSTableBlock | null = null
   #staticAt = 0
   #startBlock = 0
@@ -88,12 +89,10 @@ export class SSTableSource implements PartitionSource {
     this.#behindPlace = -1
     this.#blockIndex = -1
     this.#staticBlock = null
-    if (this.#tombstones.length > 0) this.#tombstones = []
     const block = this.#load(start)
     const header = block.partitionEntry(partition)
     this.deletion = block.flags(header) === PARTITION_DELETED_FLAG ? deletionAt(block.bytes, block.at(header) + PARTITION_HEADER_BYTES) : null
-    this.#first = this.#readHead(this.#next(start * PLACE + header))
-    this.hasRangeTombstones = this.#tombstones.length > 0
+    this.#readHead(this.#next(start * PLACE + header))
     return this
   }
 
@@ -102,7 +101,20 @@ export class SSTableSource implements PartitionSource {
     return this.deletion === null && !this.hasRangeTombstones && this.#staticBlock === null
   }
   addRangeTombstones(into: RangeTombstone[]): void {
-    for (const tombstone of this.#tombstones) into.push(tombstone)
+    if (!this.hasRangeTombstones) return
+    for (let place = this.#firstTombstone; place < this.#first; place = this.#next(place)) {
+      const block = this.#load(Math.floor(place / PLACE))
+      const entry = place % PLACE
+      // The first row begins a block, and this is the end of the one before.
+      if (entry >= block.entryCount) return
+      into.push(decodeRangeTombstone(new ByteReader(block.bytes, block.at(entry))))
+    }
+  }
+  get tombstoneStamp(): TombstoneStamp {
+    return { owner: this.#sstable as SSTable, place: this.#startBlock * PLACE + this.#partition, era: 0, count: 0 }
+  }
+  addNewestRangeTombstones(): void {
+    // There are never more.
   }
   addStatic(into: Fragments): void {
     if (this.#staticBlock !== null) into.add(this.#staticBlock.bytes, this.#staticAt)
@@ -140,23 +152,32 @@ export class SSTableSource implements PartitionSource {
     return true
   }
 
-  /** Takes in static row and range tombstones, and returns the place behind them. */
-  #readHead(from: number): number {
-    for (let place = from; ; place = this.#next(place)) {
-      const block = this.#load(Math.floor(place / PLACE))
-      const entry = place % PLACE
-      if (entry >= block.entryCount) return place
-      const flags = block.flags(entry)
-      if ((flags & PARTITION_FLAG) !== 0) return place
-      if ((flags & FLAG.range) !== 0) {
-        this.#tombstones.push(decodeRangeTombstone(new ByteReader(block.bytes, block.at(entry))))
-      } else if ((flags & FLAG.static) !== 0) {
-        this.#staticBlock = block
-        this.#staticAt = block.at(entry)
-      } else {
-        return place
-      }
+  /** Finds the static row, the range tombstones and the first row. Many range tombstones are not looked at for that. */
+  #readHead(from: number): void {
+    let place = from
+    let flags = this.#flagsAt(place)
+    if ((flags & (PARTITION_FLAG | FLAG.static)) === FLAG.static) {
+      this.#staticBlock = this.#block
+      this.#staticAt = (this.#block as SSTableBlock).at(place % PLACE)
+      place = this.#next(place)
+      flags = this.#flagsAt(place)
     }
+    this.hasRangeTombstones = (flags & (PARTITION_FLAG | FLAG.range)) === FLAG.range
+    if (this.hasRangeTombstones) {
+      this.#firstTombstone = place
+      // The last block that does not begin with a row.
+      const blockIndex = (this.#sstable as SSTable).index.blockOfBound(this.#startBlock, this.#lastBlock, NO_BYTES, -1, this.#table as TableSchema)
+      place = Math.max(place, blockIndex * PLACE)
+      while ((this.#flagsAt(place) & (PARTITION_FLAG | FLAG.range)) === FLAG.range) place = this.#next(place)
+    }
+    this.#first = place
+  }
+
+  /** The flags of the entry at the place; those of a partition header when the block has none there. */
+  #flagsAt(place: number): number {
+    const block = this.#load(Math.floor(place / PLACE))
+    const entry = place % PLACE
+    return entry < block.entryCount ? block.flags(entry) : PARTITION_FLAG
   }
 
   /** Goes to the next block of the slice, or to the next slice that has rows. */

@@ -10,6 +10,7 @@ import { MemtableCursor, MemtableSource } from "./memtable-source.ts"
 import { Memtable } from "./memtable.ts"
 import type { PartitionMerge } from "./partition-merge.ts"
 import type { PartitionCursor } from "./partition-source.ts"
+import { RangeTombstoneCache } from "./range-tombstone-cache.ts"
 import { SSTableCursor, SSTableSource } from "./sstable-source.ts"
 import type { MissingBlock, SSTable } from "./sstable.ts"
 
@@ -34,6 +35,7 @@ export class TableStore {
   /** Writes below what compaction has purged. */
   readonly late = new LateWrites()
   readonly #space: MemorySpace
+  readonly tombstones = new RangeTombstoneCache()
   /** Sources that no read has open. */
   readonly #memtableSources: MemtableSource[] = []
   readonly #sstableSources: SSTableSource[] = []
@@ -68,6 +70,7 @@ export class TableStore {
 
   #uncount(memtable: Memtable): void {
     this.flushing = this.flushing.filter((other) => other !== memtable)
+    this.tombstones.clear()
     this.#space.frozenBytes -= memtable.totalBytes
     this.#space.bytes -= memtable.totalBytes
   }

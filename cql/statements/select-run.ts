@@ -34,6 +34,8 @@ const SHORT = 32
 type Target = { readonly kind: "key"; readonly key: Buffer } | { readonly kind: "range"; readonly range: TokenRange }
 
 export class SelectRun implements Select {
+  /** What a tombstone covers is not among the merged rows. */
+  readonly ignoresRangeTombstones = true
   readonly #definition: SelectDefinition
   readonly #release: (run: SelectRun) => void
   readonly #page: Page

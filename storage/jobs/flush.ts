@@ -31,7 +31,7 @@ declare module "../../runtime/jobs.ts" {
 export async function run(spec: FlushSpec, disk: Disk, signal: AbortSignal): Promise<SSTableJobResult> {
   const table = resolveTable(spec.table)
   const arena = SlabArena.attach(spec.slabs)
-  const memtable = { arena, rows: new RowVector(arena, table.compareClustering) }
+  const memtable = { arena, rows: new RowVector(arena, table.compareClustering), tombstoneRewrites: 0 }
   const source = new MemtableSource(null)
   const merge = new PartitionMerge()
   const writer = new SSTableWriter(disk, spec.path, writerOptions(spec.table))
