@@ -53,6 +53,7 @@ export class Hints implements HintSink {
   #deliver: DeliverHint | null = null
   #timer: Timer | null = null
   #stopped = false
+  #hasDurableName = false
   /** Of this turn. */
   #storing: Promise<boolean> | null = null
 
@@ -118,6 +119,7 @@ export class Hints implements HintSink {
 
   async #sync(): Promise<boolean> {
     try {
+      if (!this.#hasDurableName) await this.#syncName()
       await Promise.all([...this.#peers.values()].map((peer) => peer.synced()))
       return true
     } catch (error) {
@@ -125,6 +127,16 @@ export class Hints implements HintSink {
       this.#options.log(`hints may be lost: ${error.message}`)
       return false
     }
+  }
+
+  /** Of the directory itself, which may be new. */
+  async #syncName(): Promise<void> {
+    const { disk, directory } = this.#options
+    const slash = directory.lastIndexOf("/")
+    await new Promise<void>((resolve, reject) => {
+      disk.syncDirectory(slash < 0 ? "." : directory.slice(0, Math.max(slash, 1)), (error) => (error === null ? resolve() : reject(error)))
+    })
+    this.#hasDurableName = true
   }
 
   /** Delivers from now on. */

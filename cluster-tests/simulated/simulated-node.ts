@@ -44,7 +44,7 @@ export class SimulatedNode {
   readonly views: ViewManager
   readonly executor: StatementExecutor
 
-  constructor(process: SimulatedProcess, metadata: SimulatedMetadata, router: MessageRouter, store: LocalStore, views: ViewManager) {
+  constructor(process: SimulatedProcess, metadata: SimulatedMetadata, router: MessageRouter, store: LocalStore, views: ViewManager, syncsBeforeAck: boolean) {
     this.node = process.node
     this.process = process
     this.metadata = metadata
@@ -55,7 +55,7 @@ export class SimulatedNode {
       // A loss of power tears a file that nobody waited for: hints are a second chance, not a proof.
       if (process.incarnation === 1 || !/hint file .* damaged/.test(line)) throw new Error(line)
     }
-    this.hints = new Hints({ disk, directory: `node${this.node}/hints`, clock, metadata, liveness: this.liveness, log })
+    this.hints = new Hints({ disk, directory: `node${this.node}/hints`, clock, metadata, liveness: this.liveness, log, syncsBeforeAck })
     this.coordinator = new NodeCoordinator({
       self: this.node, store, router, metadata, liveness: this.liveness, clock, random, hints: this.hints, derive: views.derive,
       virtualTables: this.#virtualTables(), timeouts: DEFAULT_TIMEOUTS,
@@ -111,7 +111,7 @@ export class SimulatedNode {
       disk, clock, jobs, directory: join(`node${node}`, "data"), hostId: hostIdOf(node), clusterName: "simulated",
       options: { ...storeOptions, tables, nextTableId: metadata.current().schemaDescriptor.nextTableId }, events,
     })
-    const opened = new SimulatedNode(process, metadata, router, store, views)
+    const opened = new SimulatedNode(process, metadata, router, store, views, (storeOptions.commitlogSync ?? "periodic") !== "periodic")
     liveness = opened.liveness
     return opened
   }
