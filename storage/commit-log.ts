@@ -259,8 +259,8 @@ export class CommitLog {
       if (segment === this.#current || segment.isUnsynced || holds > 0 || isNeeded(id)) continue
       if (continues !== null && this.#segments.has(continues.id)) continue
       this.#segments.delete(id)
-      // Those of an earlier start were cut to what they held.
-      const isWhole = segment.length > SEGMENT_HEADER_BYTES
+      // Those of an earlier start were cut to what they held; one that a huge record had for itself would stay huge.
+      const isWhole = segment.length > SEGMENT_HEADER_BYTES && segment.length <= this.#options.segmentBytes
       const fits = (this.#segments.size + this.#files.spareCount + 1) * this.#options.segmentBytes <= this.#options.totalBytes
       this.#files.release(segment, isWhole && fits && this.#files.spareCount < MAX_SPARES && !this.#closed)
     }
