@@ -2,8 +2,8 @@
 // rows of tables with views are merged and projected on the way of a write at less than half the cost of
 // row.ts and reconcile.ts, which say the same more plainly and are what the tests compare this with.
 //
-// A FlatRow is made once and filled again and again; flat-row-format.ts reads and writes it. Values stay where they are: `sources[i]` at [starts[i], ends[i]), so a
-// FlatRow is valid only as long as the bytes it was read from.
+// A FlatRow is made once and filled again and again; flat-row-format.ts reads and writes it. Values stay where they are:
+// `sources[i]` at [starts[i], ends[i]), so a FlatRow is valid only as long as the bytes it was read from.
 //
 // What it does not do: collections and other cells with a path, static rows, range tombstones.
 import { Buffer } from "../runtime/pure.ts"
