@@ -3,8 +3,9 @@
 import { Buffer } from "../../runtime/pure.ts"
 import type { CqlType } from "../../data/cql-type.ts"
 import type { ColumnSchema, TableSchema } from "../../data/schema.ts"
+import { typeName } from "../../data/types/type-name.ts"
 import { InvalidRequestError } from "../errors.ts"
-import { type FunctionArgument, type ScalarFunction, qualifiedName } from "../functions/function.ts"
+import { type CqlFunction, type FunctionArgument, type ScalarFunction, qualifiedName } from "../functions/function.ts"
 import { resolveFunction } from "../functions/registry.ts"
 import type { FunctionNode, Selectable, Term } from "../language/ast-terms.ts"
 import { compileTerm } from "./compile-term.ts"
@@ -61,9 +62,15 @@ function groupedColumn(table: TableSchema, selectable: Selectable): ColumnSchema
 function compileFunction(table: TableSchema, node: FunctionNode<Selectable>, column: ColumnSchema, context: TermContext): (value: Buffer) => Uint8Array | null {
   const found = resolveFunction(node.name, node.arguments.map((argument) => describe(argument, column, context)), functionSite(context, null))
   if (found === null) throw new InvalidRequestError(`Unknown function '${node.name.name}'`)
-  if (found.kind !== "scalar" || !MONOTONIC.has(found.name)) throw new InvalidRequestError(`Only monotonic functions are supported in the GROUP BY clause. Got: ${found.name} `)
+  if (found.kind !== "scalar" || !MONOTONIC.has(found.name)) throw new InvalidRequestError(`Only monotonic functions are supported in the GROUP BY clause. Got: ${signature(found, node)} `)
   const constants = node.arguments.map((argument, index) => (isTerm(argument) ? constantOf(argument, found, index, table, context) : null))
   return (value) => found.execute(constants.map((constant, index) => (isTerm(node.arguments[index] as Selectable) ? constant : value)), context.functions)
+}
+
+/** Arguments that are no column are constants. */
+function signature(found: CqlFunction, node: FunctionNode<Selectable>): string {
+  const types = found.argumentTypes.map((type, index) => typeName(type) + (isTerm(node.arguments[index] as Selectable) ? "(constant)" : ""))
+  return `${qualifiedName(found)} : (${types.join(", ")}) -> ${typeName(found.returnType)}`
 }
 
 function describe(argument: Selectable, column: ColumnSchema, context: TermContext): FunctionArgument {
