@@ -123,7 +123,7 @@ export interface StoreEvents {
   owed?(table: TableId): readonly Token[] | "all"
   /** A compaction has ended well. */
   compacted?(record: CompactionRecord): void
-  /** The commit log could not be written or synced, is damaged, or has refused a write because the disk is full. */
+  /** The commit log could not be written or synced or is damaged; or a write was refused because the disk is full, the first of a row. */
   logFailed?(error: Error): void
   /** A data file is damaged, or the disk refused to read or write one. */
   diskFailed?(error: Error): void

@@ -276,13 +276,16 @@ async function writeUntilItWaits(machine: Machine, store: Store): Promise<{ numb
 
 test("while a full disk takes no flush, writes that find no room in memory are refused, and taken again when there is space", async () => {
   const machine = new Machine()
-  const store = await machine.open({ memtableSpaceBytes: 100_000, commitlogSegmentBytes: 4 << 20 })
+  const told: Error[] = []
+  const store = await machine.open({ memtableSpaceBytes: 100_000, commitlogSegmentBytes: 4 << 20 }, { logFailed: (error) => told.push(error) })
   machine.disk.onOperation = ({ kind, path }) => {
     if (kind === "write" && path.startsWith("data/tables")) throw new DiskError("ENOSPC", path, kind)
   }
   const { number, waiting } = await writeUntilItWaits(machine, store)
   await expect(machine.settle(waiting)).rejects.toThrow(DiskFullError)
   await expect(store.apply(simplePut("k", 1, 1, "v"), "client", null)).rejects.toThrow("no space left on the disk")
+  expect(told.length).toBe(1)
+  expect(told[0]).toBeInstanceOf(DiskFullError)
   expect(await rowCount(store)).toBe(number - 1)
   machine.disk.onOperation = null
   await machine.pass(1100)

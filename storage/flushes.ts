@@ -55,6 +55,7 @@ export class Flushes {
   #replayedTo: LogPosition | null = { segment: 0, offset: 0 }
   /** The last flush found no room on the disk. */
   #diskFull: DiskFullError | null = null
+  #isRefusing = false
 
   constructor(state: StoreState, files: SSTableFiles, background: Background, flushed: (table: TableStore) => void) {
     this.#state = state
@@ -104,7 +105,7 @@ export class Flushes {
   /** Resolves when memtables are not overfull any more; sees to it that they are being flushed. Rejects with DiskFullError when that cannot be. */
   room(): Promise<void> {
     this.makeRoom()
-    if (this.#diskFull !== null) return Promise.reject(this.#diskFull)
+    if (this.#diskFull !== null) return Promise.reject(this.#refusal(this.#diskFull))
     const room = Promise.withResolvers<void>()
     this.#waiting.push({ sinceMs: this.#state.clock.monotonicMs(), room })
     return room.promise
@@ -173,6 +174,7 @@ export class Flushes {
       try {
         await this.#flushTask(task)
         this.#diskFull = null
+        this.#isRefusing = false
         this.#queue.shift()
         task.done.resolve()
         this.#isFlushing = false
@@ -192,7 +194,15 @@ export class Flushes {
   /** They would wait until somebody makes room; their writes have changed nothing yet. */
   #refuseWaiting(error: DiskFullError): void {
     this.#diskFull = error
+    if (this.#waiting.length > 0) this.#refusal(error)
     for (const { room } of this.#waiting.splice(0)) room.reject(error)
+  }
+
+  /** The owner hears of the first write that is refused. */
+  #refusal(error: DiskFullError): DiskFullError {
+    if (!this.#isRefusing) this.#state.events.logFailed?.(error)
+    this.#isRefusing = true
+    return error
   }
 
   #flushAgain(): void {
