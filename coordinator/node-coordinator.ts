@@ -117,6 +117,7 @@ export class NodeCoordinator implements Coordinator {
   traceWith(trace: Trace | null): void {
     this.#writes.trace = trace
     this.#reads.trace = trace
+    this.#indexReads.trace = trace
   }
 
   /** Requests in flight are never answered any more. */

@@ -23,7 +23,7 @@ import type { Placement, Token, TokenRange } from "../../data/topology.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import type { ClusterView } from "../cluster-view.ts"
 import type { Completion } from "../coordinator.ts"
-import type { CoordinatorDeps } from "../coordinator-deps.ts"
+import type { CoordinatorDeps, TraceHolder } from "../coordinator-deps.ts"
 import { FAILURE, requestErrorOf } from "../failure.ts"
 import { comparePartitions } from "../merged-partition.ts"
 import { LOCAL_PLACEMENT } from "../placement.ts"
@@ -38,6 +38,8 @@ type Read = (command: ReadCommand, consistency: Consistency, sink: RowSink, comp
 const MAX_SORTED = 20_000
 /** Entries of one partition that are looked up one by one. */
 const MAX_POINTS = 2_000
+/** Rows of one partition that are read at once. */
+const MAX_ROWS_AT_ONCE = 500
 /** Partitions that are read at once. */
 const CONCURRENT_READS = 32
 /** Partitions after which other requests get their turn. */
@@ -59,7 +61,8 @@ interface IndexRead {
   readsLeft: number
 }
 
-export class IndexReads {
+export class IndexReads implements TraceHolder {
+  trace: TraceHolder["trace"] = null
   readonly #deps: CoordinatorDeps
   readonly #view: ClusterView
   readonly #entries: EntrySearch
@@ -75,6 +78,7 @@ export class IndexReads {
 
   /** As Coordinator.read. REQUIRES: a command with an index. */
   read(command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion): void {
+    this.trace?.event(`Executing read on ${command.table.keyspace}.${command.table.name} using index ${command.index?.index.name ?? ""}`)
     const out = new GroupSink(sink)
     const read: IndexRead = { command, search: command.index as IndexSearch, consistency, out, readsLeft: READS_PER_TURN }
     this.#run(read).then(
@@ -205,7 +209,7 @@ export class IndexReads {
     for (;;) {
       const left = command.limit - out.live
       if (left <= 0 || out.isStopped) return
-      const group = candidates.take(Math.min(CONCURRENT_READS, left), all)
+      const group = candidates.take(left, all)
       if (group.length === 0) return
       const reads = group.flatMap((candidate) => this.#commandOf(read, candidate, left))
       const writers = await Promise.all(reads.map((one) => this.#buffered(one, read.consistency)))
@@ -286,8 +290,10 @@ class Candidates {
     return clustering.length > 0 && this.#command.table.compareClustering(clustering, 0, clustering.length, done, 0, done.length) <= 0
   }
 
+  /** At most `count` partitions. The last one may get more rows: it waits unless `all`, or unless enough of its rows are there to go on with. */
   take(count: number, all: boolean): Candidate[] {
-    return this.#waiting.splice(0, Math.min(count, all ? this.#waiting.length : this.#waiting.length - 1))
+    const isEnough = (this.#waiting.at(-1)?.clusterings?.length ?? 0) >= Math.min(count, MAX_ROWS_AT_ONCE)
+    return this.#waiting.splice(0, Math.min(count, CONCURRENT_READS, this.#waiting.length - (all || isEnough ? 0 : 1)))
   }
 }
 
