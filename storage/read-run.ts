@@ -80,7 +80,7 @@ export class ReadRun {
 
   #onePartition(store: TableStore, token: Token, key: Uint8Array): void {
     this.#merge.open(store.schema)
-    store.addSources(this.#merge, token.high, token.low, asBuffer(key))
+    store.addSources(this.#merge, token.high, token.low, asBuffer(key), (this.#command as ReadCommand).slices)
     try {
       if (!this.#merge.isEmpty || this.#isInPartition) this.#partition(store, token, key, this.#position === null ? null : this.#position.clustering)
     } finally {

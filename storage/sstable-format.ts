@@ -80,6 +80,16 @@ export interface SSTableStatistics {
   readonly lastToken: string
   /** Bytes of blocks before compression. */
   readonly plainBytes: number
+  /** Seconds. Null: nothing expires. */
+  readonly minTtl: number | null
+  readonly maxTtl: number | null
+  /** When deletions were made and cells expire: [start of the span in seconds, how many], ascending; spans without any are left out. */
+  readonly tombstoneTimes: { readonly spanSeconds: number; readonly counts: readonly (readonly [number, number])[] }
+  /** No partition deletion, no range tombstone, no static row: whoever wants none of the rows wants nothing of it. */
+  readonly onlyRows: boolean
+  /** The lowest and the highest clustering of a row, encoded, in hexadecimal. Null: no clustering columns, or no rows. */
+  readonly minClustering: string | null
+  readonly maxClustering: string | null
 }
 
 export interface Section {

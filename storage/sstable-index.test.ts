@@ -25,7 +25,7 @@ const SIZES = new Map(Array.from({ length: 400 }, (_, index): [string, number] =
 async function written(): Promise<{ disk: SimulatedDisk; sstable: SSTable }> {
   const disk = new SimulatedDisk({ clock })
   disk.makeDirectory("tables")
-  const writer = new SSTableWriter(disk, PATH, { compression: { codec: CODEC.lz4, level: 0, blockBytes: 1024, minRatio: 1 }, bloomFilterFpChance: 0.01 })
+  const writer = new SSTableWriter(disk, PATH, { compression: { codec: CODEC.lz4, level: 0, blockBytes: 1024, minRatio: 1 }, bloomFilterFpChance: 0.01, compareClustering: TABLE.compareClustering })
   const out = new ByteWriter()
   const keys = [...SIZES.keys()].map((key) => ({ key, ...tokenOf(Buffer.from(key)) })).toSorted((a, b) => a.high - b.high || a.low - b.low)
   for (const { key, high, low } of keys) {

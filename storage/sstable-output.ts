@@ -2,6 +2,7 @@
 import type { Buffer } from "../runtime/pure.ts"
 import { ByteWriter } from "../data/bytes.ts"
 import { encodeRangeTombstone } from "../data/row-format.ts"
+import { resolveTable } from "../data/resolve-schema.ts"
 import type { TableDescriptor } from "../data/schema.ts"
 import { EVERY_ROW, type PartitionMerge } from "./partition-merge.ts"
 import { compressionOf } from "./sstable-codec.ts"
@@ -12,8 +13,13 @@ export interface SSTableJobResult {
   readonly written: SSTableSummary | null
 }
 
-export function writerOptions({ options }: TableDescriptor): SSTableWriterOptions {
-  return { compression: compressionOf(options.compression), bloomFilterFpChance: options.bloomFilterFpChance }
+export function writerOptions(descriptor: TableDescriptor): SSTableWriterOptions {
+  const { options } = descriptor
+  const { clustering, compareClustering } = resolveTable(descriptor)
+  return {
+    compression: compressionOf(options.compression), bloomFilterFpChance: options.bloomFilterFpChance,
+    compareClustering: clustering.length === 0 ? null : compareClustering,
+  }
 }
 
 export class PartitionOutput {

@@ -5,6 +5,7 @@ import type { AppendFile, Disk } from "../runtime/disk.ts"
 import { ByteWriter } from "../data/bytes.ts"
 import type { Deletion } from "../data/row.ts"
 import { FLAG, clusteringEnd, clusteringStart, itemFlags, itemSize } from "../data/row-format.ts"
+import type { TableSchema } from "../data/schema.ts"
 import { int64Text } from "../data/timestamp.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { syncDirectory, syncFile } from "./sync-files.ts"
@@ -23,6 +24,8 @@ const SYNC_BYTES = 8 << 20
 export interface SSTableWriterOptions {
   readonly compression: Compression
   readonly bloomFilterFpChance: number
+  /** Null: the table has no clustering columns. */
+  readonly compareClustering: TableSchema["compareClustering"] | null
 }
 
 export interface SSTableSummary {
@@ -35,7 +38,7 @@ export class SSTableWriter {
   readonly #path: string
   readonly #options: SSTableWriterOptions
   readonly #file: AppendFile
-  readonly #statistics = new StatisticsCollector()
+  readonly #statistics: StatisticsCollector
   /** Stored blocks not yet written. */
   readonly #out = new ByteWriter(WRITE_BYTES + (64 << 10))
   readonly #block = new ByteWriter(16 << 10)
@@ -63,6 +66,7 @@ export class SSTableWriter {
     this.#disk = disk
     this.#path = path
     this.#options = options
+    this.#statistics = new StatisticsCollector(options.compareClustering)
     this.#file = disk.appendFile(this.#temporaryPath, { truncateTo: 0 })
     this.#append(encodeFileHeader())
   }
@@ -81,6 +85,8 @@ export class SSTableWriter {
     this.#tokenLow = tokenLow
     this.#key.reset()
     this.#key.bytes(key)
+    this.#noteLastRow()
+    this.#isFirstRow = true
     this.#statistics.partitions++
     this.#addToken(tokenHigh, tokenLow)
     this.#beginEntry(0, null, 0)
@@ -95,6 +101,7 @@ export class SSTableWriter {
       block.timestamp(deletion.timestampHigh, deletion.timestampLow)
       block.uint32(deletion.localDeletionTime)
       this.#statistics.deletion(deletion)
+      this.#statistics.notOnlyRows()
     }
     block.bytes(key)
     assert(block.length - start === block.buffer.readUInt32BE(start), "a partition header has the size it says")
@@ -105,6 +112,13 @@ export class SSTableWriter {
     const flags = itemFlags(bytes, at)
     const isRow = (flags & (FLAG.static | FLAG.range)) === 0
     this.#beginEntry(INDEX_FLAG.continues | (isRow ? INDEX_FLAG.atRow : 0), isRow ? bytes : null, at)
+    if (!isRow) {
+      this.#statistics.notOnlyRows()
+    } else {
+      if (this.#isFirstRow) this.#statistics.firstRow(bytes, at)
+      this.#isFirstRow = false
+      this.#lastRowAt = this.#block.length
+    }
     this.#block.copy(bytes, at, at + itemSize(bytes, at))
     if ((flags & FLAG.range) !== 0) this.#statistics.deletion(rangeDeletion(bytes, at))
     else this.#statistics.row(bytes, at)
@@ -180,7 +194,16 @@ export class SSTableWriter {
   }
   #storedSizeAt = 0
 
+  /** Where the last row of the partition begins in the block; -1: none is there. */
+  #lastRowAt = -1
+  #isFirstRow = true
+  #noteLastRow(): void {
+    if (this.#lastRowAt >= 0) this.#statistics.lastRow(this.#block.buffer, this.#lastRowAt)
+    this.#lastRowAt = -1
+  }
+
   #endBlock(): void {
+    this.#noteLastRow()
     const block = this.#block
     block.uint16(this.#entryCount)
     block.uint16(this.#partitionCount)

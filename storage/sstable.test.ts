@@ -10,7 +10,8 @@ import { CODEC, type Codec, DEFAULT_BLOCK_BYTES } from "./sstable-codec.ts"
 import { SSTableCursor } from "./sstable-source.ts"
 import { SSTableWriter } from "./sstable-writer.ts"
 import { SSTable } from "./sstable.ts"
-import { COLUMN, rowOf, testTable } from "./testing.ts"
+import { COLUMN, clusteringOf, deletionAt, rowOf, slice, testTable } from "./testing.ts"
+import { StatisticsCollector } from "./sstable-statistics.ts"
 import { EVERY_ROW } from "./partition-merge.ts"
 
 const TABLE = testTable()
@@ -26,7 +27,7 @@ async function write(codec: Codec): Promise<Written> {
   const clock = new SimulatedClock()
   const disk = new SimulatedDisk({ clock })
   disk.makeDirectory("tables")
-  const writer = new SSTableWriter(disk, PATH, { compression: { codec, level: 3, blockBytes: DEFAULT_BLOCK_BYTES, minRatio: 1.1 }, bloomFilterFpChance: 0.01 })
+  const writer = new SSTableWriter(disk, PATH, { compression: { codec, level: 3, blockBytes: DEFAULT_BLOCK_BYTES, minRatio: 1.1 }, bloomFilterFpChance: 0.01, compareClustering: TABLE.compareClustering })
   const keys = Array.from({ length: 300 }, (_, index) => `key ${index}`).toSorted((x, y) => {
     const a = tokenOf(Buffer.from(x))
     const b = tokenOf(Buffer.from(y))
@@ -122,7 +123,33 @@ test("a newer version is refused by name, and an older one", async () => {
 test("statistics say what is in it", async () => {
   const { disk } = await write(CODEC.none)
   const { statistics } = SSTable.open(disk, 1, PATH, new BlockCache(1000), null)
-  expect(statistics).toMatchObject({ partitions: 300, rows: 1197, tombstones: 0, expiringCells: 0, minTimestamp: "5", maxTimestamp: "5", minLocalDeletionTime: null })
+  expect(statistics).toMatchObject({ partitions: 300, rows: 1197, tombstones: 0, expiringCells: 0, minTimestamp: "5", maxTimestamp: "5", minLocalDeletionTime: null,
+    minTtl: null, tombstoneTimes: { counts: [] }, onlyRows: true, minClustering: clusteringOf(0).toString("hex"), maxClustering: clusteringOf(6).toString("hex") })
+})
+
+test("a file is asked only for rows that it may have", async () => {
+  const { disk } = await write(CODEC.none)
+  const sstable = SSTable.open(disk, 1, PATH, new BlockCache(1000), null)
+  for (const [from, to, expected] of [[null, null, true], [0, 0, true], [6, 9, true], [7, 9, false], [-5, -1, false], [-5, null, true], [null, -1, false], [7, null, false]] as const) {
+    expect(sstable.mayHaveRows([slice(from, to)], TABLE), `${from} to ${to}`).toBe(expected)
+  }
+  expect(sstable.mayHaveRows([slice(6, null, false)], TABLE)).toBe(false)
+  expect(sstable.mayHaveRows([slice(-3, -1), slice(2, 3)], TABLE)).toBe(true)
+})
+
+test("the histogram of tombstones keeps to its size and loses none; TTLs are remembered", () => {
+  const collector = new StatisticsCollector(TABLE.compareClustering)
+  const out = new ByteWriter()
+  for (let index = 0; index < 5000; index++) collector.deletion(deletionAt(1, 1_000_000 + index * 977))
+  encodeRow(rowOf({ clustering: 1, timestamp: 1, cells: [{ column: COLUMN.a, value: "v", ttl: 60, expiresAt: 2000 }, { column: COLUMN.b, value: "v", ttl: 9, expiresAt: 2001 }] }), out)
+  collector.row(out.buffer, 0)
+  const { tombstoneTimes, minTtl, maxTtl, maxLocalDeletionTime, minLocalDeletionTime } = collector.finish("0", "0", 0)
+  expect([minTtl, maxTtl, minLocalDeletionTime, maxLocalDeletionTime]).toEqual([9, 60, 2000, 1_000_000 + 4999 * 977])
+  expect(tombstoneTimes.counts.length).toBeLessThanOrEqual(64)
+  expect(tombstoneTimes.counts.reduce((sum, [, count]) => sum + count, 0)).toBe(5002)
+  expect(tombstoneTimes.counts[0]).toEqual([0, 2])
+  const half = tombstoneTimes.counts.reduce((sum, [start, count]) => (start < 1_000_000 + 2500 * 977 ? sum + count : sum), 0)
+  expect(Math.abs(half - 2502)).toBeLessThan(200)
 })
 
 test("the cache stays within its bytes, keeps what is used, and forgets what is retired", async () => {

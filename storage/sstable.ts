@@ -6,6 +6,7 @@
 import type { Disk, DiskError, ReadFile } from "../runtime/disk.ts"
 import { Buffer } from "../runtime/pure.ts"
 import { CorruptionError } from "../data/bytes.ts"
+import { compareToBound } from "../data/range-tombstones.ts"
 import type { ClusteringSlice } from "../data/read-command.ts"
 import type { TableSchema } from "../data/schema.ts"
 import { highOfBigInt, lowOfBigInt } from "../data/timestamp.ts"
@@ -41,6 +42,8 @@ export class SSTable {
   /** The highest timestamp of anything in it. */
   readonly maxTimestampHigh: number
   readonly maxTimestampLow: number
+  readonly #minClustering: Buffer | null
+  readonly #maxClustering: Buffer | null
   readonly #file: ReadFile
   readonly #cache: BlockCache
   readonly #blocks: CachedFile<SSTableBlock>
@@ -57,6 +60,8 @@ export class SSTable {
     this.number = number
     this.path = path
     this.bytes = file.size
+    this.#minClustering = clusteringOf(parts.statistics.minClustering)
+    this.#maxClustering = clusteringOf(parts.statistics.maxClustering)
     this.#file = file
     this.#cache = cache
     this.#dictionary = parts.dictionary
@@ -94,6 +99,20 @@ export class SSTable {
     }
   }
 
+  /** Whether a read of these slices of a partition may find anything here. */
+  mayHaveRows(slices: readonly ClusteringSlice[], table: TableSchema): boolean {
+    const min = this.#minClustering
+    const max = this.#maxClustering
+    if (min === null || max === null || !this.statistics.onlyRows) return true
+    const compare = table.compareClustering
+    for (const { start, startInclusive, end, endInclusive } of slices) {
+      const endsBehindFirst = end.length === 0 || compareToBound(min, 0, min.length, end, endInclusive ? 1 : -1, compare) < 0
+      const startsBeforeLast = start.length === 0 || compareToBound(max, 0, max.length, start, startInclusive ? -1 : 1, compare) > 0
+      if (endsBehindFirst && startsBeforeLast) return true
+    }
+    return false
+  }
+
   /** The block from the cache, or read now; `ahead` is what a walk has read ahead. Throws CorruptFileError, DiskError. */
   block(index: number, ahead: ReadAhead | null = null): SSTableBlock {
     return this.#cache.get(this.#blocks, index) ?? this.#readNow(index, ahead)
@@ -105,7 +124,7 @@ export class SSTable {
    * loaded. What else is needed (a slice over many blocks) is read when it comes.
    */
   missing(table: TableSchema, tokenHigh: number, tokenLow: number, key: Buffer, slices: readonly ClusteringSlice[], reversed: boolean, into: MissingBlock[]): void {
-    if (!this.filter.mayContain(tokenHigh, tokenLow)) return
+    if (!this.filter.mayContain(tokenHigh, tokenLow) || !this.mayHaveRows(slices, table)) return
     const { index } = this
     if (this.#isIndexMissing(index.indexBlockOf(tokenHigh, tokenLow, key), into)) return
     const start = index.startBlock(tokenHigh, tokenLow, key)
@@ -223,6 +242,10 @@ export class SSTable {
       throw error instanceof CorruptionError ? CorruptFileError.from(this.path, error) : error
     }
   }
+}
+
+function clusteringOf(hexadecimal: string | null): Buffer | null {
+  return hexadecimal === null ? null : Buffer.from(hexadecimal, "hex")
 }
 
 function decode(stored: Buffer, size: number, offset: number, dictionary: Buffer, cache: BlockCache): number {

@@ -94,8 +94,8 @@ export class TableStore {
     return this.active.firstSegment <= segment || this.flushing.some(({ firstSegment }) => firstSegment <= segment)
   }
 
-  /** Adds everything that has a part of the partition, newest first. */
-  addSources(merge: PartitionMerge, tokenHigh: number, tokenLow: number, key: Buffer): void {
+  /** Adds everything that has a part of the partition, newest first; SSTables that surely have nothing for the slices (null: all rows) are left out. */
+  addSources(merge: PartitionMerge, tokenHigh: number, tokenLow: number, key: Buffer, slices: readonly ClusteringSlice[] | null = null): void {
     const { active, flushing, sstables } = this
     const partition = active.find(tokenHigh, tokenLow, key, 0, key.length)
     if (partition !== 0) merge.add(this.openMemtable(active, partition))
@@ -105,7 +105,9 @@ export class TableStore {
       if (frozen !== 0) merge.add(this.openMemtable(memtable, frozen))
     }
     for (let index = 0; index < sstables.length; index++) {
-      const source = this.openSSTable(sstables[index] as SSTable, tokenHigh, tokenLow, key)
+      const sstable = sstables[index] as SSTable
+      if (slices !== null && !sstable.mayHaveRows(slices, this.schema)) continue
+      const source = this.openSSTable(sstable, tokenHigh, tokenLow, key)
       if (source !== null) merge.add(source)
     }
   }
