@@ -58,6 +58,10 @@ export class PartitionMerge {
   add(source: PartitionSource): void {
     this.#all[this.#allCount++] = source
   }
+  /** The source, when there is just one. */
+  get only(): PartitionSource | null {
+    return this.#allCount === 1 ? (this.#all[0] as PartitionSource) : null
+  }
   get isEmpty(): boolean {
     return this.#allCount === 0
   }
