@@ -15,8 +15,8 @@
 // was made for. INVARIANT: some log segment that is held has a record of every obligation here that has a record, and a durable
 // one if one of its records is durable. Order of sending is irrelevant.
 //
-// Its memory is bounded: above MAX_OPEN obligations new ones stay in the log alone, whose segment is held (overflow.ts), until
-// there is room.
+// Its memory is bounded (overflow.ts). What is owed to nobody but owners that are down stays in the log alone when half of MAX_OPEN is
+// taken, until one of them is up; and above MAX_OPEN anything new does, until there is room.
 import type { LocalStore, LogPosition } from "../../data/local-store.ts"
 import type { TableId, TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
@@ -44,6 +44,10 @@ const RESEND_AFTER_MS = 2000
 /** An answer that comes later than this does not count: receivers refuse what is so old (VIEW_MESSAGE_MAX_AGE_MS). */
 const FORGET_AFTER_MS = 90_000
 const SWEEP_INTERVAL_MS = 250
+/** Listing more than this would hold up requests: it hashes a key for each. */
+const MAX_LISTED = 10_000
+/** Parked in one turn. */
+const MAX_PARKED_PER_TURN = 1000
 /** Obligations in memory, 300 to 400 bytes each; a segment that is read back comes on top. */
 export const MAX_OPEN = 200_000
 /** Entries on the way to one owner: more wait here. Some four batches, so that neither side waits for the other's syncs. */
@@ -101,9 +105,9 @@ export class Outbox {
     return this.#byName.size + this.#overflow.size
   }
 
-  /** Tokens of the base table's partitions with rows about which something is owed (F2); "all" when they are not known. */
+  /** Tokens of the base table's partitions with rows about which something is owed (F2); "all" when they are not known, or too many to list. */
   owedOf(base: TableId): readonly Token[] | "all" {
-    if (this.#overflow.size > 0) return "all"
+    if (this.#overflow.size > 0 || this.#byName.size > MAX_LISTED) return "all"
     const tokens: Token[] = []
     for (const { bytes } of this.#byName.values()) if (baseOf(bytes) === base) tokens.push(tokenOf(bytes.subarray(keyStart, keyEndOf(bytes))))
     return tokens
@@ -127,13 +131,13 @@ export class Outbox {
     checkObligation(own)
     const name = nameOf(own)
     // One that is known takes no more room.
-    if (this.#byName.size >= this.#maxOpen && !this.#byName.has(name)) this.#overflow.pass(position)
+    if (this.#byName.size >= this.#maxOpen && !this.#byName.has(name)) this.#overflow.pass(position.segment)
     else this.#holds.keep(this.#upsert(name, own), position)
   }
 
-  /** All obligations of a log segment are owed, but are not read yet. REQUIRES: the segment is held. */
-  addSegment(position: LogPosition): void {
-    this.#overflow.pass(position)
+  /** All obligations of a log segment are owed, but are not read yet. REQUIRES: the segment is there. */
+  addSegment(segment: number): void {
+    this.#overflow.pass(segment)
   }
 
   /** One of a segment that is read again. A newer record of it, if there is one, says all that this says. */
@@ -145,8 +149,28 @@ export class Outbox {
   }
 
   #makeUseOfRoom(): void {
-    if (this.#overflow.size === 0 || this.#stopped || this.#byName.size > this.#maxOpen / 2) return
-    this.#overflow.readNext((bytes, position) => this.#addAgain(bytes, position), () => this.#makeUseOfRoom())
+    if (this.#overflow.size === 0 || this.#stopped || this.#byName.size > this.#maxOpen / 4) return
+    const { liveness } = this.#options
+    this.#overflow.readNext((node) => liveness.isAlive(node), (bytes, position) => this.#addAgain(bytes, position), () => this.#makeUseOfRoom())
+  }
+
+  /** Lets go of what waits for nobody but owners that are down, as far as it takes more than its share of the room. */
+  #park(): void {
+    let left = MAX_PARKED_PER_TURN
+    for (const queue of this.#queues.values()) {
+      if (this.#isUp(queue.target)) continue
+      for (let tries = queue.length; tries > 0 && left > 0 && this.#byName.size > this.#maxOpen / 2; tries--, left--) {
+        const obligation = queue.take()
+        if (obligation === null) break
+        if (!this.#isOwed(obligation, queue)) continue
+        const { hold, missing } = obligation
+        if (hold === null || missing === null || missing.some((target) => this.#isUp(target))) queue.wait(obligation)
+        else {
+          this.#overflow.park(hold.segment, missing)
+          this.#remove(obligation)
+        }
+      }
+    }
   }
 
   /** An obligation of the view builder: in memory only, since an unfinished build starts again. `onDone` when it is discharged. */
@@ -204,6 +228,7 @@ export class Outbox {
       else if (obligation.missing !== null) this.#correctTargets(obligation, obligation.missing, view, next)
     }
     for (const target of this.#queues.keys()) if (!next.nodes.has(target)) this.#queues.delete(target)
+    this.#overflow.ownersChanged()
   }
 
   #correctTargets(obligation: Obligation, missing: number[], view: TableSchema, snapshot: Snapshot): void {
@@ -274,12 +299,17 @@ export class Outbox {
         left--
       }
     }
+    if (this.#byName.size > this.#maxOpen / 2) this.#park()
     if (left <= 0 && this.#sealed.length === 0) this.#pumpSoon()
     else this.#seal()
   }
 
   #canSend(queue: TargetQueue): boolean {
-    return queue.hasRoom && (queue.target === this.#options.self || this.#options.liveness.isAlive(queue.target))
+    return queue.hasRoom && this.#isUp(queue.target)
+  }
+
+  #isUp(target: number): boolean {
+    return target === this.#options.self || this.#options.liveness.isAlive(target)
   }
 
   #isOwed(obligation: Obligation, queue: TargetQueue): boolean {
@@ -398,10 +428,15 @@ export class Outbox {
   }
 
   #discharge(obligation: Obligation): void {
+    this.#remove(obligation)
+    obligation.onDone?.()
+  }
+
+  #remove(obligation: Obligation): void {
     this.#byName.delete(obligation.name)
     obligation.version = 0
+    for (const target of obligation.waitsFor) this.#queues.get(target)?.gone()
     this.#holds.letGo(obligation)
-    obligation.onDone?.()
   }
 
   /** Entries that were not answered in time, or were refused, wait for their owner again. */
