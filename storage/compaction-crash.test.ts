@@ -64,7 +64,9 @@ describe.each(Object.keys(SCENES))("%s", (scene) => {
     expect(after).not.toEqual(before)
     expect(operations).toBeGreaterThan(10)
     const found = { old: 0, new: 0 }
-    for (let operation = 1 + (scene.length % STRIDE); operation <= operations; operation += STRIDE) {
+    const strided = Array.from({ length: operations }, (_, index) => index + 1).filter((operation) => operation % STRIDE === (1 + scene.length) % STRIDE)
+    // What is new is safe only with the last ones.
+    for (const operation of new Set([...strided, operations])) {
       const rig = await prepared(scene, 1)
       rig.simulation.disk(1).crashAt(start + operation)
       await compactOnce(rig, isMajor).catch((error: unknown) => {
