@@ -7,7 +7,6 @@ import { InvalidRequestError, SyntaxError } from "../errors.ts"
 import type { TypeNode } from "../language/ast-terms.ts"
 
 const NATIVE_TYPES: ReadonlySet<string> = new Set(NATIVE_TYPE_NAMES)
-const MAX_VECTOR_DIMENSION = 8192
 
 /** Where user types are found: those of one keyspace, by name. */
 export interface TypeScope {
@@ -72,9 +71,6 @@ function resolveElement(node: TypeNode, collection: TypeNode, scope: TypeScope, 
 function resolveVector(node: Extract<TypeNode, { kind: "vector" }>, scope: TypeScope): CqlType {
   const element = notCounter(resolve(node.element, scope, true), "Counters are not allowed inside vectors")
   if (node.dimension <= 0) throw new InvalidRequestError(`vectors may only have positive dimensions; given ${node.dimension}`)
-  if (node.dimension > MAX_VECTOR_DIMENSION) {
-    throw new InvalidRequestError(`vectors may have at most ${MAX_VECTOR_DIMENSION} dimensions; given ${node.dimension}`)
-  }
   return { kind: "vector", element, dimension: node.dimension }
 }
 
