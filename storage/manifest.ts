@@ -2,13 +2,13 @@
 // replaced atomically by every change: after a crash it is the one before or the one after. Changes are made one at a time.
 //
 //   0    u32  magic     "BLVm"
-//   4    u32  version   2
+//   4    u32  version   3
 //   8    u32  length    of the text
 //   12   u32  crc       of the text
 //   16   text           JSON, see ManifestState
 //
-// Versions: 2 tells each SSTable's level and arrival, and what a table has purged; 1 had numbers alone and is refused, since
-// when its tables' data arrived is not known.
+// Versions: 3 tells which log segments were durable; 2 tells each SSTable's level and arrival, and what a table has purged;
+// 1 had numbers alone. Older ones are refused: nobody knows when their tables' data arrived, or which segments were let go.
 // What is bad about it: a change costs two syncs and rewrites all of it; with some ten thousand SSTables it should become a log.
 import { Buffer, crc32 } from "../runtime/pure.ts"
 import type { Disk } from "../runtime/disk.ts"
@@ -18,7 +18,7 @@ import { readWhole, writeWhole } from "./data-directory.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
 
 const MAGIC = 0x424c566d
-const VERSION = 2
+const VERSION = 3
 const HEADER_BYTES = 16
 
 export interface ManifestSSTable {
@@ -124,5 +124,5 @@ export function decode(bytes: Buffer, path: string): ManifestState {
   const length = bytes.readUInt32BE(8)
   const text = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length)
   if (text.length !== length || crc32(text) !== bytes.readUInt32BE(12)) throw new CorruptFileError(path, HEADER_BYTES, `expected ${length} bytes with another CRC`)
-  return { ...EMPTY_MANIFEST, ...(JSON.parse(text.toString()) as Partial<ManifestState>) }
+  return JSON.parse(text.toString()) as ManifestState
 }
