@@ -13,6 +13,7 @@ import type { PartitionCursor } from "./partition-source.ts"
 import { RangeTombstoneCache } from "./range-tombstone-cache.ts"
 import { SSTableCursor, SSTableSource } from "./sstable-source.ts"
 import type { MissingBlock, SSTable } from "./sstable.ts"
+import { isWholeRow } from "./whole-row.ts"
 
 const LOG_START: LogPosition = { segment: 0, offset: 0 }
 
@@ -105,6 +106,7 @@ export class TableStore {
       if (frozen !== 0) merge.add(this.openMemtable(memtable, frozen))
     }
     for (let index = 0; index < sstables.length; index++) {
+      if (slices !== null && merge.only !== null && isWholeRow(merge.only, slices, this.schema, sstables, index)) return
       const sstable = sstables[index] as SSTable
       if (slices !== null && !sstable.mayHaveRows(slices, this.schema)) continue
       const source = this.openSSTable(sstable, tokenHigh, tokenLow, key)
