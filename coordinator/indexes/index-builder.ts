@@ -18,6 +18,7 @@ import { Buffer } from "../../runtime/pure.ts"
 import type { ClusterMetadata, Snapshot } from "../cluster-metadata.ts"
 
 const ROWS_PER_STEP = 250
+const ROWS_PER_REPORT = 100_000
 /** Requests get their turn between two steps. */
 const PAUSE_MS = 1
 const RETRY_MS = 1000
@@ -69,12 +70,15 @@ export class IndexBuilder {
 
   async #run(id: TableId): Promise<void> {
     const { clock, log, metadata, self } = this.#options
+    let isBuilt = false
     while (!this.#stopped) {
       try {
-        if (await this.#build(id)) await metadata.propose({ kind: "viewBuild", view: id, node: self, status: "SUCCESS" })
+        isBuilt ||= await this.#build(id)
+        if (isBuilt && this.#find(id) !== null) await metadata.propose({ kind: "viewBuild", view: id, node: self, status: "SUCCESS" })
         break
       } catch (error) {
-        log(`Index build interrupted, begins again: ${String(error)}`)
+        // Only what failed is done again: the walk, or telling that it is done, which waits for whoever orders the log.
+        log(`Index build ${isBuilt ? "not announced" : "interrupted"}, tried again: ${String(error)}`)
         await clock.sleep(RETRY_MS)
       }
     }
@@ -98,11 +102,16 @@ export class IndexBuilder {
     const store = this.#options.store()
     const sink = new EntryCollector(begun)
     const cursor = store.cursor(begun.table.id, FULL_RANGE, null)
+    let said = 0
     try {
       for (let isMore = true; isMore; ) {
         if (this.#stopped || this.#find(id) === null) return false
         isMore = await cursor.next(ROWS_PER_STEP, sink)
         await this.#write(store, sink)
+        if (sink.rows - said >= ROWS_PER_REPORT) {
+          said = sink.rows
+          log(`Index ${begun.table.keyspace}.${begun.index.name}: ${said} rows so far`)
+        }
         if (isMore) await clock.sleep(PAUSE_MS)
       }
     } finally {
