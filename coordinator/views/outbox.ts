@@ -15,8 +15,8 @@
 // was made for. INVARIANT: some log segment that is held has a record of every obligation here that has a record, and a durable
 // one if one of its records is durable. Order of sending is irrelevant.
 //
-// Its memory is bounded (overflow.ts). What is owed to nobody but owners that are down stays in the log alone when half of MAX_OPEN is
-// taken, until one of them is up; and above MAX_OPEN anything new does, until there is room.
+// Its memory is bounded (overflow.ts). What is owed to nobody but owners that are down stays in the log alone when a quarter of
+// MAX_OPEN is taken, until one of them is up; and above MAX_OPEN anything new does. It is read back when half is free.
 import type { LocalStore, LogPosition } from "../../data/local-store.ts"
 import type { TableId, TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
@@ -105,6 +105,11 @@ export class Outbox {
     return this.#byName.size + this.#overflow.size
   }
 
+  /** Of these, how many are in memory. */
+  get kept(): number {
+    return this.#byName.size
+  }
+
   /** Tokens of the base table's partitions with rows about which something is owed (F2); "all" when they are not known, or too many to list. */
   owedOf(base: TableId): readonly Token[] | "all" {
     if (this.#overflow.size > 0 || this.#byName.size > MAX_LISTED) return "all"
@@ -149,7 +154,7 @@ export class Outbox {
   }
 
   #makeUseOfRoom(): void {
-    if (this.#overflow.size === 0 || this.#stopped || this.#byName.size > this.#maxOpen / 4) return
+    if (this.#overflow.size === 0 || this.#stopped || this.#byName.size > this.#maxOpen / 2) return
     const { liveness } = this.#options
     this.#overflow.readNext((node) => liveness.isAlive(node), (bytes, position) => this.#addAgain(bytes, position), () => this.#makeUseOfRoom())
   }
@@ -159,7 +164,7 @@ export class Outbox {
     let left = MAX_PARKED_PER_TURN
     for (const queue of this.#queues.values()) {
       if (this.#isUp(queue.target)) continue
-      for (let tries = queue.length; tries > 0 && left > 0 && this.#byName.size > this.#maxOpen / 2; tries--, left--) {
+      for (let tries = queue.length; tries > 0 && left > 0 && this.#byName.size > this.#maxOpen / 4; tries--, left--) {
         const obligation = queue.take()
         if (obligation === null) break
         if (!this.#isOwed(obligation, queue)) continue
@@ -299,7 +304,7 @@ export class Outbox {
         left--
       }
     }
-    if (this.#byName.size > this.#maxOpen / 2) this.#park()
+    if (this.#byName.size > this.#maxOpen / 4) this.#park()
     if (left <= 0 && this.#sealed.length === 0) this.#pumpSoon()
     else this.#seal()
   }

@@ -14,6 +14,8 @@ export class TargetQueue {
   /** Those at [#first, …), longest first; some of them wait no more. Not a Set: taking its first costs what was taken before. */
   #waiting: Obligation[] = []
   #first = 0
+  /** Among them, at most so many are discharged. */
+  #gone = 0
   /** Refused: they wait from the next `readmit` on. */
   readonly #refused = new Set<Obligation>()
   /** By number, oldest first; expired ones are in it until they are answered or forgotten. */
@@ -47,7 +49,7 @@ export class TargetQueue {
   }
   readmit(): void {
     if (this.#refused.size === 0) return
-    for (const obligation of this.#refused) this.wait(obligation)
+    for (const obligation of this.#refused) if (obligation.version !== 0) this.wait(obligation)
     this.#refused.clear()
   }
 
@@ -62,6 +64,20 @@ export class TargetQueue {
       this.#first = 0
     }
     return obligation
+  }
+
+  /** One that waits here is discharged, or parked. */
+  gone(): void {
+    this.#gone++
+    if (this.#gone < MAX_TAKEN || this.#gone * 2 < this.#waiting.length - this.#first) return
+    this.#waiting = this.#waiting.slice(this.#first).filter(({ version }) => version !== 0)
+    this.#first = 0
+    this.#gone = 0
+  }
+
+  /** How many wait, those that are gone among them. */
+  get length(): number {
+    return this.#waiting.length - this.#first
   }
 
   /** The number of the next batch: 32 bits, as messages carry it. */

@@ -91,7 +91,7 @@ export class ViewManager {
     this.#open = true
     for (const { bytes, position } of this.#replayed) this.#outbox.add(bytes, position)
     this.#replayed.length = 0
-    for (const segment of this.#replayedSegments) this.#outbox.addSegment({ segment, offset: 0 })
+    for (const segment of this.#replayedSegments) this.#outbox.addSegment(segment)
     this.#replayedSegments.clear()
     store().obligationsTaken()
     this.#unsubscribe = metadata.subscribe((next, previous) => this.#outbox.metadataChanged(next, previous))
