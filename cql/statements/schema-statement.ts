@@ -43,7 +43,7 @@ function transformOf(statement: SchemaStatement, keyspace: string | null, functi
     case "dropTable":
       return dropTable(statement, keyspace)
     case "createView":
-      return createView(statement, keyspace)
+      return createView(statement, keyspace, functions)
     case "alterView":
       return alterView(statement, keyspace)
     case "dropView":

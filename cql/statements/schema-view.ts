@@ -3,9 +3,10 @@
 // Cassandra's warning that views are experimental is left out on purpose: ours are not.
 import { isMultiCell } from "../../data/cql-type.ts"
 import { resolveTable } from "../../data/resolve-schema.ts"
-import type { Schema, TableDescriptor, TableSchema } from "../../data/schema.ts"
+import type { TableDescriptor, TableSchema } from "../../data/schema.ts"
 import { typeName } from "../../data/types/type-name.ts"
 import { AlreadyExistsError, InvalidRequestError, SyntaxError } from "../errors.ts"
+import type { FunctionContext } from "../functions/context.ts"
 import type { CreateViewStatement } from "../language/ast-schema.ts"
 import type { SchemaPlan } from "../plan.ts"
 import { undefinedColumn } from "./find-table.ts"
@@ -14,13 +15,13 @@ import { changed, checkModifiable, checkTableName, findKeyspace, findTable, keys
 import { type GivenOptions, newOptions } from "./schema-options.ts"
 import { isCounter, referencesDuration } from "./schema-types.ts"
 import { ViewColumns } from "./schema-view-columns.ts"
-import { viewWhere } from "./schema-view-where.ts"
+import { type WhereScope, viewWhere } from "./schema-view-where.ts"
 
 /** Why views want a grace period. */
 export const LOW_GC_GRACE =
   "since this value is used to TTL undelivered updates. Setting gc_grace_seconds too low might cause undelivered updates to expire before being replayed."
 
-export function createView(statement: CreateViewStatement, session: string | null): SchemaPlan["transform"] {
+export function createView(statement: CreateViewStatement, session: string | null, functions: FunctionContext): SchemaPlan["transform"] {
   if (statement.compactStorage) throw new SyntaxError("COMPACT STORAGE tables are not allowed starting with version 4.0")
   const keyspaceName = keyspaceOf(statement.view, session)
   const name = statement.view.name
@@ -40,7 +41,7 @@ export function createView(statement: CreateViewStatement, session: string | nul
       if (statement.ifNotExists) return unchanged(descriptor)
       throw new AlreadyExistsError(keyspaceName, name, `Cannot add already existing table "${name}" to keyspace "${keyspaceName}"`)
     }
-    const view = buildView({ statement, base, schema, nowMicros, id: descriptor.nextTableId, newUuid })
+    const view = buildView({ statement, base, scope: { schema, nowMicros, functions }, id: descriptor.nextTableId, newUuid })
     const next = { ...withKeyspace(descriptor, withTables(keyspace, view)), nextTableId: descriptor.nextTableId + 1 }
     return changed(next, "CREATED", "TABLE", keyspaceName, name)
   }
@@ -49,13 +50,12 @@ export function createView(statement: CreateViewStatement, session: string | nul
 interface ViewInput {
   readonly statement: CreateViewStatement
   readonly base: TableDescriptor
-  readonly schema: Schema
-  readonly nowMicros: number
+  readonly scope: WhereScope
   readonly id: number
   readonly newUuid: () => string
 }
 
-function buildView({ statement, base, schema, nowMicros, id, newUuid }: ViewInput): TableDescriptor {
+function buildView({ statement, base, scope, id, newUuid }: ViewInput): TableDescriptor {
   const name = statement.view.name
   checkBase(base, name)
   const resolved = resolveTable(base)
@@ -64,7 +64,7 @@ function buildView({ statement, base, schema, nowMicros, id, newUuid }: ViewInpu
   const descending = viewDirections(statement)
   checkCoverage(statement, resolved)
   const keyNames = [...statement.primaryKey.partitionKey, ...statement.primaryKey.clustering]
-  const where = viewWhere(statement, resolved, keyNames, schema, nowMicros)
+  const where = viewWhere(statement, resolved, keyNames, scope)
   const given = viewOptions(statement)
   checkTableName(base.keyspace, name)
   const builder = new ViewColumns(resolved)
