@@ -23,7 +23,7 @@ const QUERIES = [
 ]
 const FILE = "cluster-tests/simulated/index-reads.test.ts"
 
-forSeeds("indexes answer at QUORUM what the merged rows are", FILE, 4, async (seed) => {
+forSeeds("indexes answer at QUORUM what the merged rows are", FILE, 3, async (seed) => {
   const cluster = await SimulatedCluster.start({ seed, nodes: 3, schema: { keyspaces: [], nextTableId: 1000 }, simulation: { bodies: { flush, compact } } })
   const random = cluster.simulation.random.child("statements")
   const below = (bound: number): number => random.below(bound)
@@ -53,6 +53,31 @@ forSeeds("indexes answer at QUORUM what the merged rows are", FILE, 4, async (se
     const expected = await query(`SELECT k, c, s, v, w, l, m FROM app.u WHERE ${where} ALLOW FILTERING`)
     for (const level of [CONSISTENCY.quorum, CONSISTENCY.all]) {
       expect(await query(`SELECT k, c, s, v, w, l, m FROM app.t WHERE ${where} ALLOW FILTERING`, level), `${where} at the end`).toEqual(expected)
+    }
+  }
+})
+
+forSeeds("indexes answer over a ring of which each node holds a part", FILE, 1, async (seed) => {
+  const cluster = await SimulatedCluster.start({ seed, nodes: 5, schema: { keyspaces: [], nextTableId: 1000 }, simulation: { bodies: { flush, compact } } })
+  const random = cluster.simulation.random.child("statements")
+  const below = (bound: number): number => random.below(bound)
+  const query = (text: string, consistency: Consistency): Promise<string[]> => everyPage(cluster, 1 + below(5), text, consistency, below(3) === 0 ? 0 : 1 + below(20))
+  await query("CREATE KEYSPACE app WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 2}", CONSISTENCY.one)
+  await query(`CREATE TABLE app.t ${COLUMNS}`, CONSISTENCY.one)
+  await query(`CREATE TABLE app.u ${COLUMNS}`, CONSISTENCY.one)
+  const waiting = [...INDEXES]
+  for (let step = 0; step < 120; step++) {
+    if (step % 10 === 0 && waiting.length > 0) await query(`CREATE CUSTOM INDEX ON app.t (${waiting.pop() ?? ""}) USING 'sai'`, CONSISTENCY.one)
+    const statement = randomWrite(below, 1000 + step).replace(/k = \d/, `k = ${below(100)}`).replace(/VALUES \(\d/, `VALUES (${below(100)}`)
+    for (const table of ["app.t", "app.u"]) await query(statement.replaceAll("TABLE", table), CONSISTENCY.all)
+    if (below(20) === 0) await cluster.wait(cluster.node(1 + below(5)).store.flush())
+  }
+  await built(cluster)
+  for (const { store } of cluster.running) refuseScans(store)
+  for (const where of [...QUERIES, "v >= 0 AND token(k) > 0", "v = 3 AND token(k) <= 1000000000000000000"]) {
+    const expected = await query(`SELECT k, c, s, v, w, l, m FROM app.u WHERE ${where} ALLOW FILTERING`, CONSISTENCY.one)
+    for (const level of [CONSISTENCY.one, CONSISTENCY.quorum]) {
+      expect(await query(`SELECT k, c, s, v, w, l, m FROM app.t WHERE ${where} ALLOW FILTERING`, level), where).toEqual(expected)
     }
   }
 })
