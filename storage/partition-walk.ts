@@ -3,7 +3,7 @@
 import { Buffer } from "../runtime/pure.ts"
 import type { TableSchema } from "../data/schema.ts"
 import type { PartitionMerge } from "./partition-merge.ts"
-import type { PartitionCursor } from "./partition-source.ts"
+import type { PartitionCursor, PartitionSource } from "./partition-source.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -62,6 +62,11 @@ export class PartitionWalk {
   /** How many have the current partition. */
   get sourceCount(): number {
     return this.#current.length
+  }
+
+  /** The source of a partition that one place alone has. REQUIRES: sourceCount is 1. */
+  openOnly(): PartitionSource {
+    return (this.#current[0] as PartitionCursor).open()
   }
 
   /** Opens the current partition's sources in `merge`. */

@@ -1,8 +1,9 @@
 // Where a compaction's partitions go: one SSTable, or several, cut by size or at the tokens of shards; each partition whole
 // in one of them, and partitions of one token together, so that the outputs' tokens are disjoint.
 //
-// For each partition in token order: `isFull`, and if so `next`; `begin`; `rows` until there are no more. At the end
-// `finish`, or `abandon`.
+// For each partition in token order: `isFull`, and if so `next`; `begin`, or `beginPlain` when one input alone has it and it has
+// rows only, which need no merge (a fifth of the time, and most partitions are such); `rows` until there are no more. At the
+// end `finish`, or `abandon`.
 import type { Buffer } from "../../runtime/pure.ts"
 import type { Disk } from "../../runtime/disk.ts"
 import { ByteWriter } from "../../data/bytes.ts"
@@ -10,6 +11,7 @@ import type { Deletion } from "../../data/row.ts"
 import { encodeRangeTombstone } from "../../data/row-format.ts"
 import { compareInt64, highOfBigInt, lowOfBigInt } from "../../data/timestamp.ts"
 import { EVERY_ROW, type PartitionMerge } from "../partition-merge.ts"
+import type { PartitionSource } from "../partition-source.ts"
 import { sstablePath } from "../sstable-files.ts"
 import { type SSTableSummary, SSTableWriter, type SSTableWriterOptions } from "../sstable-writer.ts"
 import type { Purger } from "./purger.ts"
@@ -43,6 +45,8 @@ export class CompactionOutput {
   #boundary = 0
   /** The current partition. */
   #merge: PartitionMerge | null = null
+  /** Instead of `#merge`. */
+  #plain: PartitionSource | null = null
   #tokenHigh = 0
   #tokenLow = 0
   #key: Buffer | null = null
@@ -86,11 +90,7 @@ export class CompactionOutput {
     const purger = this.#purger
     merge.begin(EVERY_ROW, false)
     this.#merge = merge
-    this.#tokenHigh = tokenHigh
-    this.#tokenLow = tokenLow
-    this.#key = key
-    this.#isBegun = false
-    if (purger !== null) purger.partition(tokenHigh, tokenLow)
+    this.#partition(tokenHigh, tokenLow, key)
     this.#deletion = purger === null ? merge.deletion : purger.deletion(merge.deletion)
     if (this.#deletion !== null) this.#open()
     if (merge.static()) this.#row(merge)
@@ -102,8 +102,36 @@ export class CompactionOutput {
     }
   }
 
+  /** REQUIRES: the source's rows are single fragments. */
+  beginPlain(source: PartitionSource, tokenHigh: number, tokenLow: number, key: Buffer): void {
+    source.openRows(EVERY_ROW, false)
+    this.#plain = source
+    this.#partition(tokenHigh, tokenLow, key)
+    this.#deletion = null
+  }
+
+  #partition(tokenHigh: number, tokenLow: number, key: Buffer): void {
+    this.#tokenHigh = tokenHigh
+    this.#tokenLow = tokenLow
+    this.#key = key
+    this.#isBegun = false
+    this.#purger?.partition(tokenHigh, tokenLow)
+  }
+
   /** Writes up to so many rows; false when the partition is done. */
   rows(most: number): boolean {
+    const plain = this.#plain
+    if (plain !== null) {
+      for (let left = most; left > 0; left--) {
+        if (!plain.nextRow()) {
+          plain.close()
+          this.#plain = null
+          return false
+        }
+        this.#row(plain)
+      }
+      return true
+    }
     const merge = this.#merge as PartitionMerge
     for (let left = most; left > 0; left--) {
       if (!merge.next()) {
@@ -133,9 +161,9 @@ export class CompactionOutput {
     for (const path of this.#paths) if (this.#disk.exists(path)) this.#disk.remove(path)
   }
 
-  #row(merge: PartitionMerge): void {
-    const fate = this.#purger === null ? "kept" : this.#purger.row(merge.bytes, merge.at)
-    if (fate === "kept") this.#open().item(merge.bytes, merge.at)
+  #row({ bytes, at }: { readonly bytes: Buffer; readonly at: number }): void {
+    const fate = this.#purger === null ? "kept" : this.#purger.row(bytes, at)
+    if (fate === "kept") this.#open().item(bytes, at)
     else if (fate === "changed") this.#open().item((this.#purger as Purger).out.buffer, 0)
   }
 

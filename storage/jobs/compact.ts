@@ -86,8 +86,13 @@ async function mergeAll(walk: PartitionWalk, table: ReturnType<typeof resolveTab
     const sources = walk.sourceCount
     merged[sources - 1] = (merged[sources - 1] ?? 0) + 1
     if (output.isFull(walk.tokenHigh, walk.tokenLow)) await output.next()
-    walk.open(merge, table)
-    output.begin(merge, walk.tokenHigh, walk.tokenLow, walk.key)
+    const only = sources === 1 ? walk.openOnly() : null
+    if (only !== null && only.isPlain) {
+      output.beginPlain(only, walk.tokenHigh, walk.tokenLow, walk.key)
+    } else {
+      walk.open(merge, table)
+      output.begin(merge, walk.tokenHigh, walk.tokenLow, walk.key)
+    }
     let isMore = output.rows(PER_TURN)
     while (isMore) {
       await output.drain()
