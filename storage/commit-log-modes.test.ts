@@ -271,10 +271,18 @@ test("ignore: when a new segment does not help, who acknowledges is told, and th
   expect(() => store.writeOut()).toThrow(CommitLogError)
   expect(refusals).toBe(2)
   machine.disk.onOperation = null
+  // Who only wants to know when what there is is durable waits for the next write, and nothing spins meanwhile.
+  let isPatientTold = false
+  store.onDurable(store.lastPosition(), () => {
+    isPatientTold = true
+  })
+  const syncs = countSyncs(machine)
   await machine.pass(10)
+  expect(syncs.length).toBeLessThan(3)
+  expect(isPatientTold).toBe(false)
   const third = put(store, simplePut("k", 3, 1, "v"))
   await machine.pass(10)
-  expect([first.state, third.state]).toEqual(["acknowledged", "acknowledged"])
+  expect([first.state, third.state, isPatientTold]).toEqual(["acknowledged", "acknowledged", true])
   expect(lost.state).toBeInstanceOf(CommitLogError)
   machine.kill()
   store = await machine.open(options)

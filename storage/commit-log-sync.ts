@@ -78,8 +78,13 @@ export class LogSync {
     this.#set()
   }
 
-  /** Something was written: it is synced within the period. */
+  /** Something was written: it is synced within the period, or at once when somebody waits. */
   written(): void {
+    if (this.#waiters.length > 0) this.#set()
+    this.#setTimer()
+  }
+
+  #setTimer(): void {
     if (this.#timer !== null || this.#isClosed) return
     this.#timer = this.#clock.after(this.#options.periodMs, () => {
       this.#timer = null
@@ -174,7 +179,8 @@ export class LogSync {
     this.#log.synced()
     const waiting = this.#waiters
     this.#waiters = waiting.filter(({ position }) => !isBefore(position, this.durable))
-    if (this.#waiters.length > 0) this.#set()
+    // Who waits for a record that the disk did not take (ignoreFailures) waits for the next one: nothing to sync until then.
+    if (this.#waiters.length > 0 && segments.length > 0) this.#set()
     this.#tell(null, waiting.filter(({ position }) => isBefore(position, this.durable)))
   }
 
@@ -193,7 +199,8 @@ export class LogSync {
     const impatient = this.#waiters.filter(({ isPatient }) => !isPatient)
     this.#waiters = this.#waiters.filter(({ isPatient }) => isPatient)
     this.#log.syncFailed(error, false)
-    this.written()
+    // Not at once: a disk that fails would be asked without end.
+    this.#setTimer()
     this.#tell(new CommitLogError(this.durable, error), impatient)
   }
 
