@@ -28,7 +28,7 @@ class Setting {
   readonly manager: ViewManager
   #subscribers: ((next: Snapshot, previous: Snapshot) => void)[] = []
 
-  constructor() {
+  constructor(maxOpen?: number) {
     const network: Network = { self: 1, send: (to) => this.sent.push(to) > 0, start: () => undefined, stop: () => Promise.resolve() }
     const metadata = {
       current: () => this.metadata.snapshot,
@@ -49,7 +49,7 @@ class Setting {
     this.store.put("p", baseRow("q", 5, { a: "x" }))
     this.manager = new ViewManager({
       self: 1, incarnation: 2, router: new MessageRouter(network, () => this.metadata.snapshot.epoch), metadata, clock: this.clock, store: () => this.store,
-      liveness: { isAlive: () => true }, log: () => undefined,
+      liveness: { isAlive: () => true }, log: () => undefined, ...(maxOpen === undefined ? {} : { maxOpen }),
     })
   }
   change(...changes: Parameters<TestMetadata["change"]>): void {
@@ -77,6 +77,28 @@ test("what is found in the log waits until the store is open; its segments are h
   await setting.pass(10)
   expect(setting.sent.toSorted()).toEqual([2, 3])
   expect(setting.manager.pending).toBe(2)
+})
+
+test("more than there is room for is not kept, only its segments, which are held too and read later", async () => {
+  const setting = new Setting(1)
+  const read: number[] = []
+  setting.store.obligationsIn = (segment, visit) => {
+    read.push(segment)
+    for (const name of segment === 4 ? ["y"] : ["z", "w"]) visit(obligation(name))
+    return Promise.resolve()
+  }
+  for (const [name, segment] of [["x", 4], ["y", 4], ["z", 5], ["w", 5]] as const) setting.manager.obligation(obligation(name), { segment, offset: 1 })
+  expect(setting.manager.pending).toBe(3)
+  setting.manager.start()
+  expect(setting.holds).toEqual(["hold 4", "hold 4", "hold 5", "taken"])
+  // Until x is acknowledged there is no room.
+  setting.store.append(6)
+  setting.store.sync()
+  await setting.pass(1000)
+  expect(read).toEqual([])
+  setting.change({ kind: "schema", expected: setting.metadata.snapshot.schemaEpoch, schema: schemaWith([]) })
+  await setting.pass(1000)
+  expect([read, setting.manager.pending]).toEqual([[4, 5], 0])
 })
 
 test("with nothing in the log the store is told all the same", () => {
