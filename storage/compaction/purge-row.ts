@@ -40,7 +40,8 @@ export function purgeEntry(view: TableSchema, entry: Row, rules: PurgeRules): Ro
   const marker = mayMarkerGo(entry.marker, rules) ? null : entry.marker
   const deletion = mayDeletionGo(entry.deletion, rules) ? null : entry.deletion
   const complexDeletions = entry.complexDeletions.filter((item) => !mayDeletionGo(item.deletion, rules))
-  const cells = entry.cells.filter((cell) => shape.contextColumns.includes(cell.column) || isWitness(cell, shape) || !mayCellGo(cell, rules))
+  // The context stays: none of it may go, or it would have expired. So does the witness, which is a plain cell.
+  const cells = entry.cells.filter((cell) => !mayCellGo(cell, rules))
   if (marker === entry.marker && deletion === entry.deletion && complexDeletions.length === entry.complexDeletions.length && cells.length === entry.cells.length) return entry
   if (marker === null && deletion === null && complexDeletions.length === 0 && cells.length === 1) return null
   const purged: Row = { ...entry, marker, deletion, complexDeletions, cells }

@@ -251,3 +251,28 @@ test.each(Object.entries(VIEWS))("with %s, fenced purges change nothing that rea
 test.each(["F2", "F3"] as const)("without %s some history goes wrong", (missing) => {
   expect(Object.values(VIEWS).some((definition) => search(definition, missing, 6000).wrong !== null)).toBe(true)
 })
+
+test("an entry that something outside may need goes whole or not at all", () => {
+  const view = makeView({ keys: ["a"], select: ["b"] })
+  const stamp = (timestampLow: number): { timestampHigh: number; timestampLow: number } => ({ timestampHigh: 0, timestampLow })
+  const value = (column: number, timestamp: number, expiresAt: number): Cell => ({
+    column, path: null, kind: expiresAt === 0 ? CELL_KIND.plain : CELL_KIND.expiring, ...stamp(timestamp), ttlSeconds: expiresAt === 0 ? 0 : 5, expiresAt, value: Buffer.from("1"),
+  })
+  const rules = (unneeded: number, masks = true): PurgeRules => ({ masks, mayGo: (_high, low, second) => second < 10 && low < unneeded, isUnneeded: (_high, low) => low < unneeded })
+  const base = (a: Cell, b: Cell, deletion = 0): Row => ({
+    isStatic: false, clustering: CLUSTERING, marker: null, deletion: deletion === 0 ? null : { ...stamp(deletion), localDeletionTime: 5 }, complexDeletions: [], cells: [a, b],
+  })
+  const entryOf = (row: Row, key: string): Row => projectEntry(BASE, view, { row, key: P, token: tokenOf(P) }, [Buffer.from(key), P, Buffer.from("q")])
+  const expired = entryOf(base(value(BASE_ID.a, 3, 5), value(BASE_ID.b, 8, 0)), "1")
+  expect(purgeEntry(view, expired, rules(8))).toBe(expired)
+  expect(purgeEntry(view, expired, rules(9))).toBeNull()
+  const mask = entryOf(base(value(BASE_ID.a, 4, 0), value(BASE_ID.b, 8, 0), 2), "other")
+  expect(purgeEntry(view, mask, rules(4))).toBe(mask)
+  expect(purgeEntry(view, mask, rules(9, false))).toBe(mask)
+  expect(purgeEntry(view, mask, rules(5))).toBeNull()
+  const seen = entryOf(base(value(BASE_ID.a, 4, 0), value(BASE_ID.b, 8, 5), 2), "1")
+  expect(purgeEntry(view, seen, rules(8))).toMatchObject({ deletion: null, cells: { length: 3 } })
+  const left = purgeEntry(view, seen, rules(9)) as Row
+  expect(left.cells.map(({ timestampLow }) => timestampLow)).toEqual([4, 4])
+  expect(mergeEntries(view, [left, left])).toEqual(left)
+})
