@@ -52,7 +52,6 @@ test(`nothing acknowledged is missing after ${ROUNDS} rounds of kill -9`, async 
     await cluster.kill(1)
     isStopping = true
     await writers
-    await client.shutdown()
     await cluster.restart(1)
     await check(acknowledged, possible)
   }
@@ -68,7 +67,6 @@ async function check(acknowledged: ReadonlyMap<number, number>, possible: Readon
     const known = found === undefined ? null : Number((JSON.parse(found) as [string, string][])[0]?.[1])
     if (known !== value && (known === null || possible.get(id)?.has(known) !== true)) wrong.push(`${id}: acknowledged ${value}, found ${known}`)
   }
-  await client.shutdown()
   expect(wrong).toEqual([])
   expect([...view].sort()).toEqual([...base].sort())
 }
