@@ -6,6 +6,7 @@ import { Buffer } from "../../runtime/pure.ts"
 import { resolveTable } from "../../data/resolve-schema.ts"
 import { clusteringEnd, clusteringStart } from "../../data/row-format.ts"
 import type { TableDescriptor, TableSchema } from "../../data/schema.ts"
+import { tokenOf } from "../../data/token.ts"
 import { BlockCache } from "../block-cache.ts"
 import { CorruptFileError, DataDirectoryError } from "../errors.ts"
 import type { SSTableBlock } from "../sstable-block.ts"
@@ -91,10 +92,10 @@ class OrderCheck {
   #partition(block: SSTableBlock, partition: number, entry: number, offset: number): void {
     if (block.partitionEntry(partition) !== entry) this.#fail(offset, "a block's list of partitions does not fit its entries")
     if (this.#key !== null && block.comparePartition(entry, this.#tokenHigh, this.#tokenLow, this.#key) <= 0) this.#fail(offset, "partitions are not in order")
-    const at = block.at(entry)
-    this.#tokenHigh = block.bytes.readInt32BE(at + 8)
-    this.#tokenLow = block.bytes.readUInt32BE(at + 12)
     this.#key = Buffer.from(block.key(entry))
+    const token = tokenOf(this.#key)
+    this.#tokenHigh = token.high
+    this.#tokenLow = token.low
     this.#row = null
   }
 
