@@ -169,7 +169,8 @@ export class Outbox {
         if (obligation === null) break
         if (!this.#isOwed(obligation, queue)) continue
         const { hold, missing } = obligation
-        if (hold === null || missing === null || missing.some((target) => this.#isUp(target))) queue.wait(obligation)
+        // What a builder waits for stays: it is not in the log, or the builder would not hear of its end.
+        if (hold === null || obligation.onDone !== null || missing === null || missing.some((target) => this.#isUp(target))) queue.wait(obligation)
         else {
           this.#overflow.park(hold.segment, missing)
           this.#remove(obligation)

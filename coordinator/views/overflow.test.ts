@@ -94,6 +94,27 @@ describe("more than there is room for", () => {
     expect([setting.outbox.size, setting.store.heldSegments]).toEqual([0, []])
   })
 
+  test("what a builder waits for is kept, also when a write owes it too", async () => {
+    const setting = start("1", 1)
+    setting.alive.clear()
+    let done = 0
+    setting.addBuilt("x", () => done++)
+    setting.add("x")
+    setting.add("y")
+    setting.store.sync()
+    await setting.pass(1000)
+    expect(setting.outbox.kept).toBe(1)
+    setting.alive.add(2)
+    setting.alive.add(3)
+    for (let round = 0; round < 5; round++) {
+      await setting.pass(300)
+      const { sent } = setting
+      setting.take()
+      setting.acknowledge(sent)
+    }
+    expect([done, setting.outbox.size]).toEqual([1, 0])
+  })
+
   test("is not lost when the log cannot be read for a while", async () => {
     const setting = start("1", 1)
     setting.alive.clear()
