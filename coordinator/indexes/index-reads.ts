@@ -12,7 +12,7 @@
 // Rows come in the order of the ring. A replica that has not built the index yet, or a search that would bring more
 // than it saves, makes it a read of all rows of that part of the ring.
 import { CONSISTENCY, type Consistency, ReadFailureError } from "../../cql/errors.ts"
-import { type EntryPosition, comparePositions, encodeToken, shardEnd, shardKey, shardOf, shardStart, shardToken, termPrefix } from "../../data/index-table.ts"
+import { type EntryPosition, comparePositions, encodeToken, shardEnd, shardKey, shardOf, shardRange, shardStart, shardToken, termPrefix } from "../../data/index-table.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import { compareToBound } from "../../data/range-tombstones.ts"
 import { type ClusteringSlice, type IndexSearch, NO_LIMIT, type ReadCommand } from "../../data/read-command.ts"
@@ -29,7 +29,7 @@ import { comparePartitions } from "../merged-partition.ts"
 import { LOCAL_PLACEMENT } from "../placement.ts"
 import { ResponseWriter, replayResponse } from "../read-response.ts"
 import { type RingPiece, ringPieces } from "../ring-pieces.ts"
-import { EntrySearch, type EntrySearchDeps } from "./entry-search.ts"
+import { type EntryQuery, EntrySearch, type EntrySearchDeps } from "./entry-search.ts"
 import { GroupSink } from "./group-sink.ts"
 
 type Read = (command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion) => void
@@ -42,6 +42,8 @@ const MAX_POINTS = 2_000
 const MAX_ROWS_AT_ONCE = 500
 /** Partitions that are read at once. */
 const CONCURRENT_READS = 32
+/** Parts of the ring that are searched at once. */
+const PIECES_AHEAD = 8
 /** Partitions after which other requests get their turn. */
 const READS_PER_TURN = 512
 
@@ -50,6 +52,12 @@ interface Candidate {
   readonly token: Token
   readonly key: Buffer
   clusterings: Buffer[] | null
+}
+
+/** A search that is on its way. */
+interface BegunSearch {
+  readonly first: Promise<IteratorResult<readonly EntryPosition[], void>>
+  readonly rest: AsyncGenerator<readonly EntryPosition[], void>
 }
 
 /** One read with an index. */
@@ -101,11 +109,32 @@ export class IndexReads implements TraceHolder {
       await this.#runPartition(read, target, snapshot.placement(table.keyspace, target.token.high, target.token.low))
       return
     }
-    for (const piece of this.#pieces(command, target.range)) {
+    const pieces = this.#pieces(command, target.range)
+    const begun: (BegunSearch | null)[] = []
+    for (const [index, piece] of pieces.entries()) {
       if (this.#isDone(read)) return
-      if (this.#isBuilt(read, piece.placement)) await this.#runPiece(read, piece)
+      while (begun.length < Math.min(pieces.length, index + PIECES_AHEAD)) begun.push(this.#begin(read, pieces[begun.length] as RingPiece))
+      if (this.#isBuilt(read, piece.placement)) await this.#runPiece(read, piece, begun[index] ?? this.#begin(read, piece))
       else await this.#scan(read, piece.range)
     }
+  }
+
+  /** Asks for the first entries of a term in a part of the ring; null: the search is not for one term, or not to be made. */
+  #begin(read: IndexRead, { range, placement }: RingPiece): BegunSearch | null {
+    const { command, search } = read
+    if (search.term === null || !this.#isBuilt(read, placement)) return null
+    const batch = Math.min(Math.max(command.limit - read.out.live, CONCURRENT_READS), 1000)
+    const part = partToRead(command, range)
+    const rest = this.#entries.search({ ...this.#query(read, placement), ...this.#entries.startOf(search.term, part), batch })
+    const first = rest.next()
+    // A search whose results nobody comes for any more may fail.
+    first.catch(() => undefined)
+    return { first, rest }
+  }
+
+  #query(read: IndexRead, placement: Placement): Omit<EntryQuery, "target" | "after" | "batch"> {
+    const { command, search, consistency } = read
+    return { search, nowSeconds: command.nowSeconds, consistency, placement, isLocal: this.#isEnough(read, placement), slices: search.slices }
   }
 
   #isDone({ command, out }: IndexRead): boolean {
@@ -144,12 +173,12 @@ export class IndexReads implements TraceHolder {
 
   /** Rows of one partition that the index names, as slices; null: all that the command asks for. */
   async #points(read: IndexRead, term: Uint8Array, { token, key }: { readonly token: Token; readonly key: Uint8Array }, placement: Placement): Promise<ClusteringSlice[] | null> {
-    const { command, search } = read
+    const { command } = read
     if (command.table.clustering.length === 0) return null
     const prefix = Buffer.concat([termPrefix(term), encodeClustering([encodeToken(token)])])
     const shard = shardOf(token)
     const entries = this.#entries.search({
-      search, nowSeconds: command.nowSeconds, consistency: read.consistency, placement, isLocal: this.#isEnough(read, placement),
+      ...this.#query(read, placement),
       target: { kind: "partition", token: shardToken(shard), key: shardKey(shard) }, slices: [prefixSlice(prefix)], after: null, batch: MAX_POINTS,
     })
     const points: Buffer[] = []
@@ -164,43 +193,53 @@ export class IndexReads implements TraceHolder {
   }
 
   /** One part of the ring with one set of replicas. */
-  async #runPiece(read: IndexRead, { range, placement }: RingPiece): Promise<void> {
-    const { command, search } = read
+  async #runPiece(read: IndexRead, { range, placement }: RingPiece, begun: BegunSearch | null): Promise<void> {
+    const { command } = read
     const { after } = command
-    const isInside = after !== null && rangeContains(range, after.token.high, after.token.low)
-    const start = isInside ? before(after.token) : range.start
-    const common = {
-      search, nowSeconds: command.nowSeconds, consistency: read.consistency, placement, isLocal: this.#isEnough(read, placement), slices: search.slices,
-    }
-    const candidates = new Candidates(command, isInside ? after : null)
-    const part: TokenRange = { start, end: range.end }
+    const candidates = new Candidates(command, after !== null && rangeContains(range, after.token.high, after.token.low) ? after : null)
+    const part = partToRead(command, range)
     // One term: entries come in the order of the ring, so that they are read as they come.
-    if (search.term !== null) {
-      const batch = Math.min(Math.max(command.limit - read.out.live, CONCURRENT_READS), 1000)
-      for await (const found of this.#entries.search({ ...common, ...this.#entries.startOf(search.term, part), batch })) {
-        candidates.add(found.filter(({ token }) => rangeContains(part, token.high, token.low)))
+    if (begun !== null) {
+      for (let round = await begun.first; round.done !== true; round = await begun.rest.next()) {
+        candidates.add(round.value.filter(({ token }) => rangeContains(part, token.high, token.low)))
         await this.#readCandidates(read, candidates, false)
         if (this.#isDone(read)) return
       }
       await this.#readCandidates(read, candidates, true)
       return
     }
-    for (const shard of shardsOf(part)) {
-      const target = { kind: "partition", token: shardToken(shard), key: shardKey(shard) } as const
-      const positions: EntryPosition[] = []
-      for await (const found of this.#entries.search({ ...common, target, after: null, batch: 2000 })) {
-        for (const position of found) if (rangeContains(part, position.token.high, position.token.low)) positions.push(position)
-        if (positions.length > MAX_SORTED) break
-      }
-      if (positions.length > MAX_SORTED) {
-        await this.#readCandidates(read, candidates, true)
-        await this.#scan(read, partOfShard(shard, part))
-      } else {
-        candidates.add(sortedPositions(command.table, positions))
-        await this.#readCandidates(read, candidates, true)
-      }
-      if (this.#isDone(read)) return
+    for (let left: TokenRange | null = part; left !== null && !this.#isDone(read); ) left = await this.#runShards(read, left, placement, candidates)
+  }
+
+  /**
+   * Several terms: the entries of each 64th of the ring come together, but in the order of terms; they are sorted. Returns what
+   * is left to search behind a 64th that has too many and was read as it is.
+   */
+  async #runShards(read: IndexRead, part: TokenRange, placement: Placement, candidates: Candidates): Promise<TokenRange | null> {
+    const { command } = read
+    let shard = -1
+    let positions: EntryPosition[] = []
+    const flush = async (): Promise<void> => {
+      candidates.add(sortedPositions(command.table, positions))
+      positions = []
+      await this.#readCandidates(read, candidates, true)
     }
+    const target = { kind: "range", range: shardRange(part) } as const
+    for await (const found of this.#entries.search({ ...this.#query(read, placement), target, after: null, batch: 2000 })) {
+      for (const position of found) {
+        if (!rangeContains(part, position.token.high, position.token.low)) continue
+        const its = shardOf(position.token)
+        if (its !== shard) await flush()
+        if (this.#isDone(read)) return null
+        shard = its
+        positions.push(position)
+      }
+      if (positions.length <= MAX_SORTED) continue
+      await this.#scan(read, partOfShard(shard, part))
+      return shardOf(part.end) === shard ? null : { start: shardEnd(shard), end: part.end }
+    }
+    await flush()
+    return null
   }
 
   /** Reads the partitions that are known whole; the last one may get more rows unless `all`. */
@@ -335,10 +374,9 @@ function sameToken(after: ReadCommand["after"], token: Token): ReadCommand["afte
   return after !== null && equalTokens(after.token, token) ? after : null
 }
 
-/** REQUIRES: a range that does not wrap around. */
-function shardsOf({ start, end }: TokenRange): number[] {
-  const first = shardOf(start)
-  return Array.from({ length: shardOf(end) - first + 1 }, (_, index) => first + index)
+/** What is left of a part of the ring behind the position that the read goes on after. */
+function partToRead({ after }: ReadCommand, range: TokenRange): TokenRange {
+  return after !== null && rangeContains(range, after.token.high, after.token.low) ? { start: before(after.token), end: range.end } : range
 }
 
 function partOfShard(shard: number, { start, end }: TokenRange): TokenRange {
