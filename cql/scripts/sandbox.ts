@@ -1,7 +1,8 @@
 // Runs JavaScript bodies in QuickJS, an interpreter in WebAssembly that has no way out: no modules, files, sockets, timers.
 //
-// 1. The engine is loaded at the first use: a *world* is a QuickJS runtime with a memory limit and a stack limit, and one
-//    context in it that prelude.ts has prepared. All functions live in it. It takes some 10 ms to make.
+// 1. The engine is loaded at the first use: a *world* is a QuickJS runtime with a stack limit, and one
+//    context in it that prelude.ts has prepared. All functions live in it. It takes some 10 ms to make. The memory is the
+//    engine's own and bounded.
 // 2. A call passes its arguments as wires (wire.ts), one handle each, and gets a wire back.
 // 3. QuickJS asks the interrupt handler every 10,000 jumps and calls. It stops a call that has gone on for `failTimeoutMs`
 //    by the clock, or for INTERRUPTS_PER_MS of them for each such millisecond: a simulated clock stands still meanwhile.
@@ -24,7 +25,8 @@ const MAX_KEPT = 256
 const INTERRUPTS_PER_MS = 50
 
 export interface SandboxDeps {
-  readonly load: () => QuickJSWASMModule
+  /** A new engine, whose memory never grows beyond so many bytes. */
+  readonly load: (memoryBytes: number) => QuickJSWASMModule
   readonly nowMicros: () => number
   readonly limits: ScriptLimits
 }
@@ -42,6 +44,8 @@ export class ScriptSandbox implements ScriptHost {
   readonly #deps: SandboxDeps
   /** By definition, the one used last at the end. */
   readonly #scripts = new Map<string, LoadedScript>()
+  /** Kept from world to world while it is whole. */
+  #engine: QuickJSWASMModule | null = null
   #world: World | null = null
   #begunMicros = 0
   #interrupts = 0
@@ -81,6 +85,7 @@ export class ScriptSandbox implements ScriptHost {
       if (!(error instanceof ScriptError)) {
         // The engine has trapped or the package is at a loss: nothing in it is touched again.
         this.#world = null
+        this.#engine = null
         throw new ScriptError(`InternalError: ${error instanceof Error ? error.message : String(error)}`)
       }
       if (error.message === "InternalError: interrupted") {
@@ -93,14 +98,20 @@ export class ScriptSandbox implements ScriptHost {
   }
 
   #newWorld(): World {
-    const runtime = this.#deps.load().newRuntime()
-    runtime.setMemoryLimit(this.#deps.limits.memoryBytes)
+    this.#engine ??= this.#deps.load(this.#deps.limits.memoryBytes)
+    const runtime = this.#engine.newRuntime()
     runtime.setMaxStackSize(STACK_BYTES)
-    const context = runtime.newContext()
-    const make = evaluated(context, PRELUDE)
-    // Only now: the prelude is not a function's fault.
-    runtime.setInterruptHandler(() => this.#isOver())
-    return { runtime, context, make, handles: new Set() }
+    try {
+      const context = runtime.newContext()
+      const make = evaluated(context, PRELUDE)
+      // Only now: the prelude is not a function's fault.
+      runtime.setInterruptHandler(() => this.#isOver())
+      return { runtime, context, make, handles: new Set() }
+    } catch (error) {
+      // An engine in which there is no room for the prelude has none for anything.
+      this.#engine = null
+      throw new ScriptError(`InternalError: ${error instanceof Error ? error.message : String(error)}`)
+    }
   }
 
   #isOver(): boolean {
@@ -120,6 +131,7 @@ export class ScriptSandbox implements ScriptHost {
       world.runtime.dispose()
     } catch {
       // What ran out of memory in the middle of something cannot always be taken apart; the engine goes with it.
+      this.#engine = null
     }
   }
 }

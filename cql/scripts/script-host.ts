@@ -20,7 +20,7 @@ export interface ScriptHost {
 export interface ScriptLimits {
   /** Of one call. */
   readonly failTimeoutMs: number
-  /** Of all functions and the values they work on. */
+  /** Of the engine, all functions and the values they work on; 16 MiB at least. */
   readonly memoryBytes: number
 }
 

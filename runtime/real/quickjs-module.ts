@@ -20,7 +20,9 @@ const STILL_DATE = `
 
 /** Runs in the context: compiles the binary, gives the glue a way to instantiate it at once, and calls it. */
 const START = `
+  const INITIAL_PAGES = 256
   exported.exports({
+    wasmMemory: new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: maximumPages }),
     instantiateWasm(imports, done) {
       const module = new WebAssembly.Module(binary)
       const instance = new WebAssembly.Instance(module, imports)
@@ -30,22 +32,27 @@ const START = `
   }).then((engine) => { loaded.engine = engine }, (failure) => { loaded.failure = failure })
 `
 
-/** A new engine with a memory of its own. */
-export function loadQuickJs(): QuickJSWASMModule {
+const PAGE_BYTES = 65_536
+
+/**
+ * A new engine with a memory of its own, of so many bytes at most (16 MiB at least). This is the bound that holds: the limit
+ * that QuickJS has itself counts hardly anything in this build, since its allocator cannot tell the size of a piece.
+ */
+export function loadQuickJs(memoryBytes: number): QuickJSWASMModule {
   const require = createRequire(createRequire(import.meta.url).resolve("quickjs-emscripten"))
-  const engine = instantiate(require)
+  const engine = instantiate(require, Math.max(Math.floor(memoryBytes / PAGE_BYTES), 256))
   const { QuickJSFFI } = require(`${VARIANT}/ffi`) as { QuickJSFFI: new (engine: object) => object }
   const core = require("quickjs-emscripten-core") as { QuickJSWASMModule: new (engine: object, ffi: object) => QuickJSWASMModule }
   return new core.QuickJSWASMModule(engine, new QuickJSFFI(engine))
 }
 
-function instantiate(require: NodeJS.Require): object {
+function instantiate(require: NodeJS.Require, maximumPages: number): object {
   const path = require.resolve(`${VARIANT}/emscripten-module`)
   const binary = readFileSync(require.resolve(`${VARIANT}/wasm`))
   const exported: { exports: unknown } = { exports: {} }
   const loaded: { engine: { type?: string } | null; failure: unknown } = { engine: null, failure: null }
   const silent = { log: () => {}, warn: () => {}, error: () => {} }
-  const globals = { URL, TextDecoder, TextEncoder, process: { argv: [] }, console: silent, require, exported, loaded, path, binary }
+  const globals = { URL, TextDecoder, TextEncoder, process: { argv: [] }, console: silent, require, exported, loaded, path, binary, maximumPages }
   const context = createContext(globals, { microtaskMode: "afterEvaluate" })
   runInContext(STILL_DATE, context)
   runInContext(`(function (exports, require, module, __filename, __dirname) {${readFileSync(path, "utf8")}\n})(exported.exports, require, exported, path, ".")`, context)
