@@ -35,7 +35,7 @@ import { GroupSink } from "./group-sink.ts"
 type Read = (command: ReadCommand, consistency: Consistency, sink: RowSink, completion: Completion) => void
 
 /** Entries of a 64th of the ring that are sorted in memory. With more of them its rows are read one after the other. */
-const MAX_SORTED = 20_000
+const MAX_SORTED = 10_000
 /** Entries of one partition that are looked up one by one. */
 const MAX_POINTS = 2_000
 /** Rows of one partition that are read at once. */
