@@ -3,6 +3,7 @@
 // and doubles with each one that was not enough.
 import type { ReadFile } from "../runtime/disk.ts"
 import { Buffer } from "../runtime/pure.ts"
+import { readNowAt } from "./read-at.ts"
 
 const FIRST_BYTES = 16 << 10
 const MOST_BYTES = 256 << 10
@@ -24,7 +25,7 @@ export class ReadAhead {
   fill(file: ReadFile, at: number, size: number): Buffer {
     const bytes = Math.max(size, Math.min(this.#bytes, file.size - at))
     if (this.#window.length < bytes) this.#window = Buffer.allocUnsafeSlow(bytes)
-    const count = file.readNow(this.#window.subarray(0, bytes), at)
+    const count = readNowAt(file, this.#window.subarray(0, bytes), at)
     this.#from = at
     this.#to = at + count
     this.#bytes = Math.min(this.#bytes * 2, MOST_BYTES)

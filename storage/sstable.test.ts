@@ -7,6 +7,7 @@ import { ByteWriter } from "../data/bytes.ts"
 import { BlockCache } from "./block-cache.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
 import { CODEC, type Codec, DEFAULT_BLOCK_BYTES } from "./sstable-codec.ts"
+import { ReadAhead } from "./sstable-read-ahead.ts"
 import { SSTableCursor } from "./sstable-source.ts"
 import { SSTableWriter } from "./sstable-writer.ts"
 import { SSTable } from "./sstable.ts"
@@ -171,4 +172,16 @@ test("the cache stays within its bytes, keeps what is used, and forgets what is 
   expect(reads).toBeLessThan(26)
   sstable.retire()
   expect(cache.bytes).toBe(0)
+})
+
+test("a read that the disk refuses names the file and the place, blocking, ahead of a walk and waiting", async () => {
+  const { disk } = await write(CODEC.lz4)
+  const sstable = SSTable.open(disk, 1, PATH, new BlockCache(1 << 20), null)
+  sstable.index.blockOffset(0)
+  const place = `tables/1.sst: EIO`
+  disk.failNext("read", "EIO", PATH)
+  expect(() => sstable.block(3)).toThrow(`read at offset ${sstable.index.blockOffset(3)} of ${place}`)
+  disk.failNext("read", "EIO", PATH)
+  expect(() => sstable.block(4, new ReadAhead())).toThrow(`read at offset ${sstable.index.blockOffset(4)} of ${place}`)
+  expect(sstable.block(4).entryCount).toBeGreaterThan(0)
 })

@@ -13,6 +13,7 @@ import { highOfBigInt, lowOfBigInt } from "../data/timestamp.ts"
 import { type BlockCache, CachedFile } from "./block-cache.ts"
 import { BloomFilter } from "./bloom-filter.ts"
 import { CorruptFileError, DataDirectoryError } from "./errors.ts"
+import { readNowAt, withOffset } from "./read-at.ts"
 import type { ReadPace } from "./read-pace.ts"
 import { SSTableBlock, makeTables } from "./sstable-block.ts"
 import { extraOf, loadBlock } from "./sstable-codec.ts"
@@ -154,7 +155,7 @@ export class SSTable {
         if (this.#reading === 0) this.#file.close()
         return done(null)
       }
-      if (error !== null) return done(error)
+      if (error !== null) return done(withOffset(error, offset))
       try {
         if (isIndex) this.#keepIndexBlock(index, stored.subarray(0, count), stored.length, offset)
         else this.#keep(index, stored.subarray(0, count), stored.length, offset)
@@ -207,7 +208,7 @@ export class SSTable {
     if (ahead === null) {
       if (this.#staging.length < size) this.#staging = Buffer.allocUnsafeSlow(size)
       stored = this.#staging.length === size ? this.#staging : this.#staging.subarray(0, size)
-      const count = this.#file.readNow(stored, offset)
+      const count = readNowAt(this.#file, stored, offset)
       if (count < size) stored = stored.subarray(0, count)
     } else {
       stored = ahead.fill(this.#file, offset, size)
@@ -260,7 +261,7 @@ export interface MissingBlock {
   readonly isIndex: boolean
 }
 
-function readAt(file: ReadFile, at: number, size: number): Buffer {
+function readAt(file: ReadFile, offset: number, size: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(size)
-  return bytes.subarray(0, file.readNow(bytes, at))
+  return bytes.subarray(0, readNowAt(file, bytes, offset))
 }
