@@ -48,7 +48,7 @@ export const DEFAULT_STORE_OPTIONS: Omit<StoreOptions, "tables"> = {
   commitlogTotalBytes: 512 << 20,
   commitFailurePolicy: "stop",
   diskFailurePolicy: "stop",
-  concurrentCompactors: 1,
+  concurrentCompactors: 2,
   compactionThroughputBytes: 64 << 20,
   // Half a million rows of 200 bytes; with it and a full memtable a node stays well under 700 MB.
   blockCacheBytes: 128 << 20,

@@ -46,6 +46,8 @@ interface Task {
   readonly id: string
   readonly table: TableStore
   readonly choice: Choice
+  /** As it was when it was chosen. */
+  readonly strategy: string
   readonly inputs: readonly SSTable[]
   readonly bytes: number
   /** See ManifestSSTable: of the inputs together. */
@@ -160,13 +162,15 @@ export class Compactor {
     const done = Promise.withResolvers<void>()
     const { clock } = this.#state
     const task: Task = {
-      id: taskId(++this.#lastId, clock.nowMicros()), table, choice, inputs, bytes: inputs.reduce((sum, { bytes }) => sum + bytes, 0),
+      id: taskId(++this.#lastId, clock.nowMicros()), table, choice, strategy: optionsOf(table).strategy, inputs, bytes: inputs.reduce((sum, { bytes }) => sum + bytes, 0),
       arrivedBy: inputs.reduce((latest, { number }) => Math.max(latest, (table.places.get(number) as ManifestSSTable).arrivedBy), 0), startedAtMicros: clock.nowMicros(),
       control: new CompactionControl(), ended: done.promise,
     }
     this.#running.add(task)
+    this.#shareThroughput()
     const end = (): void => {
       this.#running.delete(task)
+      this.#shareThroughput()
       // What failed is not begun again at once: with the next flush, or the next look at everything.
       this.#pump()
     }
@@ -185,6 +189,11 @@ export class Compactor {
     return task
   }
 
+  #shareThroughput(): void {
+    const bytesPerSecond = this.#state.options.compactionThroughputBytes / this.#running.size
+    for (const { control } of this.#running) control.bytesPerSecond = bytesPerSecond
+  }
+
   #run(task: Task): Promise<void> {
     switch (task.choice.kind) {
       case "merge":
@@ -199,7 +208,7 @@ export class Compactor {
   async #merge(task: Task): Promise<void> {
     const { table, choice, inputs, control } = task
     const { generation } = table
-    const { options, jobs } = this.#state
+    const { jobs } = this.#state
     const known = new Set(table.sstables)
     const unpin = this.#files.pin(table.sstables)
     try {
@@ -210,7 +219,6 @@ export class Compactor {
         table: table.schema.descriptor, inputs: inputs.map(({ path }) => path), control: control.shared,
         output: { directory, firstNumber, count, maxOutputBytes: choice.maxOutputBytes, boundaries: choice.boundaries },
         purge: this.#mayPurge(table) ? this.#fence(table, inputs) : null,
-        bytesPerSecond: Math.floor(options.compactionThroughputBytes / options.concurrentCompactors),
       }
       const result = await unlessCleared(table, generation, jobs.run("compact", spec, this.#background.signal))
       if (result === null) return
@@ -295,11 +303,11 @@ export class Compactor {
   }
 
   #report(task: Task, bytesOut: number, merged: readonly number[]): void {
-    const { id, table, bytes, choice, startedAtMicros } = task
+    const { id, table, bytes, choice, strategy, startedAtMicros } = task
     const { clock, events } = this.#state
     const record: CompactionRecord = {
       id, keyspace: table.schema.keyspace, table: table.schema.name, reason: choice.reason, bytesIn: bytes, bytesOut, merged,
-      strategy: optionsOf(table).strategy, startedAtMicros, endedAtMicros: clock.nowMicros(),
+      strategy, startedAtMicros, endedAtMicros: clock.nowMicros(),
     }
     events.compacted?.(record)
   }

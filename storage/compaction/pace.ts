@@ -1,13 +1,14 @@
 // Keeps a compaction from taking the whole disk: what it reads is counted, and it rests while it is ahead of its rate. The
-// count is also its progress, in memory shared with the main thread, and the place where it is told to stop: a worker that
-// is busy hears no message.
+// count is also its progress, in memory shared with the main thread, which sets the rate there as compactions come and go, and
+// says there when to stop: a worker that is busy hears no message.
 import type { Clock } from "../../runtime/clock.ts"
 import type { Disk, ReadFile } from "../../runtime/disk.ts"
 
-/** Shared: KiB read so far, and whether to stop. */
+/** Shared: KiB read so far, whether to stop, and KiB to read in a second (0: no limit). */
 const READ_KIB = 0
 const STOPPED = 1
-const INTS = 2
+const RATE_KIB = 2
+const INTS = 3
 const READ_AHEAD_BYTES = 256 << 10
 
 export class CompactionControl {
@@ -25,6 +26,13 @@ export class CompactionControl {
   set bytesRead(bytes: number) {
     Atomics.store(this.#ints, READ_KIB, Math.ceil(bytes / 1024))
   }
+  /** 0: as fast as it goes. */
+  get bytesPerSecond(): number {
+    return Atomics.load(this.#ints, RATE_KIB) * 1024
+  }
+  set bytesPerSecond(bytes: number) {
+    Atomics.store(this.#ints, RATE_KIB, Math.ceil(bytes / 1024))
+  }
   get isStopped(): boolean {
     return Atomics.load(this.#ints, STOPPED) !== 0
   }
@@ -36,16 +44,16 @@ export class CompactionControl {
 export class Pace {
   readonly #clock: Clock
   readonly #control: CompactionControl
-  readonly #bytesPerMs: number
-  readonly #startMs: number
   #bytes = 0
+  /** As of the last rest: when it was, how much had been read, and how much of it was too much. */
+  #lastMs: number
+  #lastBytes = 0
+  #ahead = 0
 
-  /** `bytesPerSecond` 0: as fast as it goes. */
-  constructor(clock: Clock, control: CompactionControl, bytesPerSecond: number) {
+  constructor(clock: Clock, control: CompactionControl) {
     this.#clock = clock
     this.#control = control
-    this.#bytesPerMs = bytesPerSecond / 1000
-    this.#startMs = clock.monotonicMs()
+    this.#lastMs = clock.monotonicMs()
   }
 
   /** The disk, with what is read through it counted. */
@@ -57,9 +65,13 @@ export class Pace {
   async rest(): Promise<void> {
     this.#control.bytesRead = this.#bytes
     if (this.#control.isStopped) throw new Error("the compaction was stopped")
-    if (this.#bytesPerMs === 0) return
-    const aheadMs = this.#bytes / this.#bytesPerMs - (this.#clock.monotonicMs() - this.#startMs)
-    if (aheadMs >= 1) await this.#clock.sleep(aheadMs)
+    const nowMs = this.#clock.monotonicMs()
+    const bytesPerMs = this.#control.bytesPerSecond / 1000
+    this.#ahead = Math.max(0, this.#ahead + this.#bytes - this.#lastBytes - (nowMs - this.#lastMs) * bytesPerMs)
+    this.#lastMs = nowMs
+    this.#lastBytes = this.#bytes
+    if (bytesPerMs === 0) this.#ahead = 0
+    else if (this.#ahead >= bytesPerMs) await this.#clock.sleep(this.#ahead / bytesPerMs)
   }
 
   /**

@@ -26,8 +26,6 @@ export interface CompactSpec {
   readonly output: OutputSpec
   /** Null: everything is kept. */
   readonly purge: PurgeSpec | null
-  /** 0: no limit. */
-  readonly bytesPerSecond: number
   /** See CompactionControl. */
   readonly control: SharedArrayBuffer
 }
@@ -51,7 +49,7 @@ declare module "../../runtime/jobs.ts" {
 
 export async function run(spec: CompactSpec, disk: Disk, signal: AbortSignal, clock: Clock): Promise<CompactResult> {
   const table = resolveTable(spec.table)
-  const pace = new Pace(clock, new CompactionControl(spec.control), spec.bytesPerSecond)
+  const pace = new Pace(clock, new CompactionControl(spec.control))
   const cache = new BlockCache(CACHE_BYTES)
   const opened: SSTable[] = []
   const open = (from: Pick<Disk, "readFile">, path: string): SSTable => {
