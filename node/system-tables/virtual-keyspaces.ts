@@ -1,8 +1,10 @@
-// The tables of the virtual keyspaces: system_virtual_schema, which describes them, and of system_views those that have
-// something true to say here.
+// The tables of the virtual keyspaces: system_virtual_schema, which describes them, and system_views, which has all tables of
+// Cassandra 5.0's and one for materialized views.
 import type { TableDescriptor } from "../../data/schema.ts"
+import { ACTIVITY_TABLES } from "./activity-tables.ts"
 import { type SystemTableDefinition, systemTable } from "./system-table.ts"
 import { BIGINT, BLOB, BOOLEAN, DOUBLE, INET, INT, TEXT, TIMEUUID, frozenMap } from "./system-types.ts"
+import { UNUSED_TABLES } from "./unused-tables.ts"
 
 const VIRTUAL_SCHEMA: readonly SystemTableDefinition[] = [
   { id: 301, name: "keyspaces", options: { comment: "virtual keyspace definitions" }, partitionKey: { keyspace_name: TEXT } },
@@ -40,7 +42,6 @@ const VIEWS: readonly SystemTableDefinition[] = [
   {
     id: 353,
     name: "disk_usage",
-    options: { comment: "disk usage by table" },
     partitionKey: { keyspace_name: TEXT, table_name: TEXT },
     regular: { mebibytes: BIGINT },
   },
@@ -74,4 +75,4 @@ const VIEWS: readonly SystemTableDefinition[] = [
 ]
 
 export const VIRTUAL_SCHEMA_TABLES: readonly TableDescriptor[] = VIRTUAL_SCHEMA.map((definition) => systemTable("system_virtual_schema", definition))
-export const VIEWS_TABLES: readonly TableDescriptor[] = VIEWS.map((definition) => systemTable("system_views", definition))
+export const VIEWS_TABLES: readonly TableDescriptor[] = [...VIEWS, ...ACTIVITY_TABLES, ...UNUSED_TABLES].map((definition) => systemTable("system_views", definition))
