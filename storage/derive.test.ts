@@ -132,19 +132,19 @@ test("obligations and entries are one record with the mutation, and come back fr
   store.writeOut()
   const texts = ["key of 1", "other key of 1", "key of 2", "other key of 2"]
   expect(machine.obligations.splice(0)).toEqual(texts.map((text) => ({ text, position, replayed: false })))
-  const entries = (from: Store): string[] => {
+  const entries = async (from: Store): Promise<string[]> => {
     const sink = new TextSink()
-    void from.read(commandOf({ table: SIDE }), sink)
+    await machine.settle(Promise.resolve(from.read(commandOf({ table: SIDE }), sink)))
     return sink.lines.filter((line) => !line.startsWith(" ")).toSorted()
   }
-  expect(entries(store)).toEqual(["entry 1", "entry 2"])
+  expect(await entries(store)).toEqual(["entry 1", "entry 2"])
   store.hold(position)
   await machine.settle(store.flush())
   machine.simulation.kill(1)
   // Flushed, but held when the process ended: the obligations are there again, at the place where they were.
   let again = await machine.open()
   expect(machine.obligations.splice(0)).toEqual(texts.map((text) => ({ text, position, replayed: true })))
-  expect(entries(again)).toEqual(["entry 1", "entry 2"])
+  expect(await entries(again)).toEqual(["entry 1", "entry 2"])
   // Nobody has taken them over: a flush does not let go of them.
   again.apply(simplePut("k", 9, 9, "v"), "client", null)
   await machine.settle(again.flush())

@@ -7,7 +7,7 @@ import { ByteWriter } from "../data/bytes.ts"
 import { encodeRow } from "../data/row-format.ts"
 import { tokenOf } from "../data/token.ts"
 import { BlockCache } from "./block-cache.ts"
-import { bringIn } from "./missing-blocks.ts"
+import { bringIn, warm } from "./missing-blocks.ts"
 import { CODEC, compressionOf } from "./sstable-codec.ts"
 import { INDEX_FANOUT } from "./sstable-format.ts"
 import { SSTableSource } from "./sstable-source.ts"
@@ -101,6 +101,35 @@ test("a cold read waits for index blocks and blocks, and then blocks on nothing"
     expect(reads, key).toBe(0)
     fresh.retire()
   }
+})
+
+test("what a walk will read is read before, without blocking, and errors are left to the walk", async () => {
+  const fresh = SSTable.open(disk, 2, PATH, new BlockCache(1 << 20, clock), null)
+  const settle = async (promise: Promise<void>): Promise<void> => {
+    let arrived = false
+    void promise.finally(() => {
+      arrived = true
+    })
+    await clock.run(() => arrived)
+    await promise
+  }
+  let reads = 0
+  disk.onOperation = ({ kind }) => {
+    if (kind === "read") reads++
+  }
+  await settle(warm([fresh], -0x80000000, 0, 1000))
+  // The index block and the rows; a second time only the rows.
+  expect(reads).toBe(2)
+  await settle(warm([fresh], -0x80000000, 0, 1000))
+  expect(reads).toBe(3)
+  disk.onOperation = null
+  disk.failNext("read", "EIO", PATH)
+  await settle(warm([fresh], -0x80000000, 0, 1000))
+  const other = SSTable.open(disk, 3, PATH, new BlockCache(1 << 20, clock), null)
+  disk.failNext("read", "EIO", PATH)
+  await settle(warm([other], 0, 0, 1000))
+  fresh.retire()
+  await settle(warm([fresh], -0x80000000, 0, 1000))
 })
 
 test("the index of a wide partition is not in memory as a whole", () => {

@@ -23,6 +23,8 @@ import { SSTableIndex } from "./sstable-index.ts"
 import type { ReadAhead } from "./sstable-read-ahead.ts"
 
 const NO_BYTES = Buffer.alloc(0)
+const LEAST_WARM_BYTES = 64 << 10
+const MOST_WARM_BYTES = 2 << 20
 
 interface Parts {
   readonly summary: Buffer
@@ -142,6 +144,25 @@ export class SSTable {
       if (prefix.length === 0) this.#addMissing(reversed ? last : start, into)
       else if (!this.#isIndexMissing(index.indexBlockOfBound(start, last, prefix, side, table), into)) this.#addMissing(index.blockOfBound(start, last, prefix, side, table), into)
     }
+  }
+
+  /** Adds the index block that says where partitions from the token on are, unless it is in the cache. */
+  missingIndex(tokenHigh: number, tokenLow: number, into: MissingBlock[]): void {
+    if (!this.#isRetired) this.#isIndexMissing(this.index.indexBlockOf(tokenHigh, tokenLow, null), into)
+  }
+
+  /** Reads about as much of the file as so many rows from the token on take, and throws it away: then the operating system has it. Calls `done` also when it fails. */
+  warm(tokenHigh: number, tokenLow: number, rows: number, done: () => void): void {
+    if (this.#isRetired) return done()
+    const offset = this.index.blockOffset(this.index.startBlock(tokenHigh, tokenLow, null))
+    const wanted = (rows * this.bytes) / Math.max(this.statistics.rows, this.statistics.partitions)
+    const bytes = Math.min(Math.max(Math.ceil(wanted), LEAST_WARM_BYTES), MOST_WARM_BYTES, this.bytes - offset)
+    this.#reading++
+    this.#file.read(Buffer.allocUnsafeSlow(bytes), offset, () => {
+      this.#reading--
+      if (this.#isRetired && this.#reading === 0) this.#file.close()
+      done()
+    })
   }
 
   /** Reads what `missing` named into the cache without blocking. */

@@ -22,7 +22,7 @@ import { segmentName } from "./commit-log-format.ts"
 import type { CommitLog } from "./commit-log.ts"
 import { DerivedRecord, addMissingForDerive, deriveMutation } from "./derive-rows.ts"
 import { readDirectly } from "./direct-reader.ts"
-import { bringIn } from "./missing-blocks.ts"
+import { bringIn, warm } from "./missing-blocks.ts"
 import { MutationTooLargeError, UnknownTableError } from "./errors.ts"
 import { isKnownEntry } from "./known-entry.ts"
 import { readObligations } from "./log-obligations.ts"
@@ -129,7 +129,8 @@ export class Store implements LocalStore {
     const { id } = command.table
     const table = this.#table(id, "a read")
     const { target } = command
-    if (target.kind === "partition" && table.sstables.length > 0 && this.#state.pace.shouldWait()) {
+    if (target.kind === "range") return this.#range(table, command, sink, null)
+    if (table.sstables.length > 0 && this.#state.pace.shouldWait()) {
       const own = ownReadCommand(command)
       const key = asBuffer(own.target.kind === "partition" ? own.target.key : target.key)
       const waiting = bringIn((into) => table.addMissing(target.token.high, target.token.low, key, own.slices ?? EVERY_ROW, own.reversed, into))
@@ -150,7 +151,7 @@ export class Store implements LocalStore {
 
   cursor(table: TableId, range: TokenRange, from: CursorPosition | null): RowCursor {
     const { schema } = this.#table(table, "a cursor")
-    return new StoreCursor(schema, range, from, (command, sink, isEnough) => this.#run(command, sink, isEnough))
+    return new StoreCursor(schema, range, from, (command, sink, isEnough) => this.#range(this.#table(table, "a cursor"), command, sink, isEnough))
   }
 
   onDurable(position: LogPosition, done: () => void): void {
@@ -243,6 +244,15 @@ export class Store implements LocalStore {
     return waiting.catch((error: unknown) => {
       throw this.#failures.noted(error)
     })
+  }
+
+  /** While the disk is slow, what a page of a walk needs is brought into the page cache first. */
+  #range(table: TableStore, command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): Maybe<void> {
+    const { target } = command
+    if (target.kind !== "range" || table.sstables.length === 0 || !this.#state.pace.shouldWait()) return this.#run(command, sink, isEnough)
+    const own = ownReadCommand(command)
+    const from = own.after?.token ?? target.range.start
+    return warm(table.sstables, from.high, from.low, Math.min(own.limit, this.#state.options.rowsPerShare)).then(() => this.#run(own, sink, isEnough))
   }
 
   #run(command: ReadCommand, sink: RowSink, isEnough: (() => boolean) | null): Maybe<void> {
