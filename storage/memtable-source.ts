@@ -13,8 +13,11 @@ import { type SlabArena, byteOf, intOf, slabOf } from "./slab.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 const NO_RUN = new Int32Array(0)
-/** Fewer rows are not worth a loop of their own. */
-const TOUCHED_ROWS = 4
+/** Rows that are looked at before the first of them is handed out: see #touch. */
+const FIRST_BATCH = 8
+const LARGEST_BATCH = 128
+/** A cache line, in 32-bit integers. */
+const LINE_INTS = 16
 
 /** What reading takes of a memtable: a worker has it over the same slabs. */
 export type MemtableRows = Pick<Memtable, "arena" | "rows" | "tombstoneRewrites">
@@ -38,6 +41,9 @@ export class MemtableSource implements PartitionSource {
   #at = 0
   #step = 1
   #left = 0
+  /** How many of them have been looked at, and how many will be at once. */
+  #ready = 0
+  #batch = FIRST_BATCH
   #row = 0
 
   /** `pool`: where it goes when it is closed. */
@@ -85,10 +91,13 @@ export class MemtableSource implements PartitionSource {
     this.#behind = 0
     this.#step = reversed ? -1 : 1
     this.#left = 0
+    this.#batch = FIRST_BATCH
   }
 
   nextRow(): boolean {
     if (this.#left === 0 && !this.#nextRun()) return false
+    if (this.#ready === 0) this.#touch()
+    this.#ready--
     const arena = this.#arena
     const row = this.#run[this.#at] as number
     const slab = slabOf(row)
@@ -127,21 +136,30 @@ export class MemtableSource implements PartitionSource {
     this.#run = rows.run
     this.#at = rows.runAt
     this.#left = rows.runCount
-    if (this.#left > TOUCHED_ROWS) this.#touch()
+    this.#ready = 0
     return true
   }
 
   /**
-   * Looks at every row of the piece: in a loop as short as this one the processor waits for many rows at a time, while their
-   * reader would wait for them one by one (80 ns each: rows written at different times lie far apart).
+   * Looks at the next rows, all of each: in a loop as short as this one the processor waits for many rows at a time, while
+   * their reader would wait for them one by one (80 ns and more: rows written at different times lie far apart). Half of
+   * the time of a slice of 100 rows. Few at first, since few may be wanted.
    */
   #touch(): void {
+    const count = Math.min(this.#batch, this.#left)
+    this.#ready = count
+    if (this.#batch < LARGEST_BATCH) this.#batch *= 4
+    if (count === 1) return
     const { ints } = this.#arena
     const run = this.#run
     let seen = 0
-    for (let at = this.#at, left = this.#left; left > 0; left--, at += this.#step) {
+    for (let at = this.#at, left = count; left > 0; left--, at += this.#step) {
       const row = run[at] as number
-      seen |= (ints[slabOf(row)] as Int32Array)[intOf(row) + ROW.fragments] as number
+      const slab = ints[slabOf(row)] as Int32Array
+      const first = intOf(row)
+      seen |= slab[first + ROW.fragments] as number
+      // A row of 200 bytes lies in four lines.
+      if (first + 3 * LINE_INTS < slab.length) seen |= (slab[first + LINE_INTS] as number) | (slab[first + 2 * LINE_INTS] as number) | (slab[first + 3 * LINE_INTS] as number)
     }
     this.touched = seen
   }
