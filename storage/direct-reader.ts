@@ -50,7 +50,7 @@ export function readDirectly(store: TableStore, read: DirectRead, sink: DirectSi
 function readFiles(store: TableStore, from: number, read: DirectRead, sink: DirectSink): boolean {
   const { sstables } = store
   for (let index = from; index < sstables.length; index++) {
-    const source = store.openSSTable(sstables[index] as SSTable, read.tokenHigh, read.tokenLow, read.key)
+    const source = openFile(store, sstables[index] as SSTable, read)
     if (source === null) continue
     try {
       if (read.isOneRow) return readRow(store, source, index + 1, read, sink)
@@ -97,10 +97,15 @@ function isNewerThanFiles(store: TableStore, from: number, read: DirectRead, byt
 
 function isInFiles(store: TableStore, from: number, read: DirectRead): boolean {
   for (let index = from; index < store.sstables.length; index++) {
-    const source = store.openSSTable(store.sstables[index] as SSTable, read.tokenHigh, read.tokenLow, read.key)
+    const source = openFile(store, store.sstables[index] as SSTable, read)
     if (source === null) continue
     source.close()
     return true
   }
   return false
+}
+
+/** Null: nothing of the partition is there, or surely nothing that the read asks for. */
+function openFile(store: TableStore, sstable: SSTable, read: DirectRead): PartitionSource | null {
+  return sstable.mayHaveRows(read.slices, store.schema) ? store.openSSTable(sstable, read.tokenHigh, read.tokenLow, read.key) : null
 }
