@@ -10,7 +10,7 @@
 import { InvalidRequestError, RequestError, UnpreparedError, type WriteType } from "../cql/errors.ts"
 import type { BatchPlan, CasRequest, DescribePlan, DirectSelect, EncodeContext, Prepared, ReadPlan, WritePlan } from "../cql/plan.ts"
 import type { BatchEntry, BatchType, BoundValues, QueryOptions, Reply, RequestHandler } from "../cql/request.ts"
-import { type ConditionalEntry, bindConditionalBatch } from "../cql/statements/cas-plan.ts"
+import { type ConditionalEntry, bindConditionalBatch } from "../cql/writes/cas-plan.ts"
 import { MutationWriter } from "../data/mutation.ts"
 import type { Schema } from "../data/schema.ts"
 import type { Clock } from "../runtime/clock.ts"
@@ -23,7 +23,7 @@ import type { ClusterMetadata } from "./cluster-metadata.ts"
 import { validateForCas, validateForCasCommit, validateForCounters, validateForRead, validateForWrite } from "./consistency.ts"
 import type { NodeCoordinator } from "./node-coordinator.ts"
 import { type CachedStatement, PreparedCache } from "./prepared-cache.ts"
-import { checkBatchTables } from "../cql/statements/batch.ts"
+import { checkBatchTables } from "../cql/writes/batch.ts"
 import { isCounterTable } from "../data/counters.ts"
 import { ownOptions, ownValues, runPriorReads, validateForPriorReads } from "./prior-reads.ts"
 import { rangeOwnership } from "./range-ownership.ts"
@@ -43,6 +43,15 @@ export interface ExecutorDeps {
   readonly compile: (text: string, schema: Schema, keyspace: string | null) => Prepared
   readonly partitioner?: string
   readonly snitch?: string
+}
+
+/** Counted since the start. */
+export interface StatementFigures {
+  readonly preparedCount: number
+  readonly preparedEvicted: number
+  /** Executions of prepared statements, and of texts; those in batches are not counted, as in Cassandra. */
+  readonly preparedExecuted: number
+  readonly regularExecuted: number
 }
 
 const MAX_PREPARED = 20_000
@@ -66,6 +75,8 @@ export class StatementExecutor implements RequestHandler {
   readonly #readRuns: ReadRun[] = []
   /** What the clock said when the requests of this read had come in; 0: outside of one. Reading the clock for each costs 0.2 us. */
   #readMicros = 0
+  #preparedExecuted = 0
+  #regularExecuted = 0
   /** Reused for each write. */
   readonly #context: { -readonly [K in keyof EncodeContext]: EncodeContext[K] }
 
@@ -91,7 +102,13 @@ export class StatementExecutor implements RequestHandler {
     return this.#prepared.values()
   }
 
+  get figures(): StatementFigures {
+    const { size, evicted } = this.#prepared
+    return { preparedCount: size, preparedEvicted: evicted, preparedExecuted: this.#preparedExecuted, regularExecuted: this.#regularExecuted }
+  }
+
   query(text: string, options: QueryOptions, reply: Reply): void {
+    this.#regularExecuted++
     const keyspace = options.keyspace ?? reply.client.keyspace
     if (!reply.traced) {
       this.#run(this.#compiled(text, keyspace), options, reply, null, null)
@@ -115,6 +132,7 @@ export class StatementExecutor implements RequestHandler {
 
   execute(id: string, resultMetadataId: string | null, options: QueryOptions, reply: Reply): void {
     const statement = this.#found(id)
+    this.#preparedExecuted++
     const markers = statement.prepared.bindVariables.length
     if (options.values.names === null && options.values.count !== markers) {
       throw new InvalidRequestError(`there were ${markers} markers(?) in CQL but ${options.values.count} bound variables`)

@@ -38,6 +38,14 @@ export interface HintsOptions {
   readonly syncsBeforeAck?: boolean
 }
 
+export interface PendingHints {
+  readonly node: NodeId
+  readonly files: number
+  /** Microseconds since 1970. */
+  readonly oldestMicros: number
+  readonly newestMicros: number
+}
+
 /** Gives one hint to its peer; completes when the peer has it. */
 export type DeliverHint = (keyspace: string, mutation: Buffer, to: NodeId, completion: Completion) => void
 
@@ -155,6 +163,13 @@ export class Hints implements HintSink {
   pendingBytes(node: NodeId): number {
     const peer = this.#peers.get(node)
     return peer === undefined || peer.isEmpty ? 0 : peer.bytes
+  }
+
+  /** What is kept for each peer, in files, whose ages are those of their first hints. */
+  pendingFiles(): PendingHints[] {
+    return [...this.#peers.values()]
+      .filter((peer) => peer.fileCount > 0)
+      .map(({ node, fileCount, oldestMicros, newestMicros }) => ({ node, files: fileCount, oldestMicros, newestMicros }))
   }
 
   stop(): void {

@@ -48,6 +48,14 @@ export class PeerHints {
     return this.sealed[0]?.createdAtMicros ?? this.#open?.hintFile.createdAtMicros ?? Infinity
   }
 
+  /** As `oldestMicros`, of the last file. */
+  get newestMicros(): number {
+    return this.#open?.hintFile.createdAtMicros ?? this.sealed.at(-1)?.createdAtMicros ?? -Infinity
+  }
+  get fileCount(): number {
+    return this.sealed.length + (this.#open === null ? 0 : 1)
+  }
+
   /** A file of an earlier process. */
   adopt(file: HintFile, sequence: number): void {
     this.sealed.push(file)

@@ -12,6 +12,7 @@ export interface CachedStatement {
 export class PreparedCache {
   readonly #statements = new Map<string, CachedStatement>()
   readonly #capacity: number
+  #evicted = 0
 
   constructor(capacity: number) {
     this.#capacity = capacity
@@ -19,6 +20,11 @@ export class PreparedCache {
 
   get size(): number {
     return this.#statements.size
+  }
+
+  /** How many had to go since the start because there were too many. */
+  get evicted(): number {
+    return this.#evicted
   }
 
   get(name: string): CachedStatement | null {
@@ -53,7 +59,10 @@ export class PreparedCache {
   #evict(): void {
     for (const [name, statement] of this.#statements) {
       this.#statements.delete(name)
-      if (!statement.used) return
+      if (!statement.used) {
+        this.#evicted++
+        return
+      }
       statement.used = false
       this.#statements.set(name, statement)
     }

@@ -200,6 +200,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
     clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table), compactions: () => store.compactions(),
+    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures },
   })
   const coordinator = new NodeCoordinator({
     self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,

@@ -45,6 +45,15 @@ const FREE_SLABS = 2
 const SMALLEST_INDEX_CACHE_BYTES = 1 << 20
 const INDEX_SHARE = 8
 
+/** For people: blocks found among those asked for since the start. */
+export interface CacheFigures {
+  readonly capacityBytes: number
+  readonly bytes: number
+  readonly entries: number
+  readonly hits: number
+  readonly requests: number
+}
+
 class Slab {
   readonly bytes: Buffer
   filled = 0
@@ -68,6 +77,8 @@ export class BlockCache {
   /** Emptied in this turn. */
   #resting: Buffer[] = []
   readonly #free: Buffer[] = []
+  #hits = 0
+  #misses = 0
   #slab = new Slab(Buffer.alloc(0))
 
   constructor(capacityBytes: number, clock: Clock | null = null) {
@@ -81,6 +92,11 @@ export class BlockCache {
   get bytes(): number {
     return this.#bytes
   }
+  get figures(): CacheFigures {
+    let entries = 0
+    for (const slab of this.#slabs) for (let at = 0; at < slab.files.length; at++) if (isIn(slab, slab.files[at] as CachedFile, slab.indexes[at] as number)) entries++
+    return { capacityBytes: this.#capacityBytes, bytes: this.#bytes, entries, hits: this.#hits, requests: this.#hits + this.#misses }
+  }
   /** A cache of its own for the index blocks of the same files: many blocks that are read once must not push them out. */
   get index(): BlockCache {
     this.#index ??= new BlockCache(Math.max(Math.floor(this.#capacityBytes / INDEX_SHARE), SMALLEST_INDEX_CACHE_BYTES), this.#clock)
@@ -90,7 +106,11 @@ export class BlockCache {
 
   get<Block extends CachedBlock>(file: CachedFile<Block>, index: number): Block | null {
     const block = file.blocks[index] as Block | null
-    if (block !== null) file.used[index] = 1
+    if (block === null) this.#misses++
+    else {
+      file.used[index] = 1
+      this.#hits++
+    }
     return block
   }
 

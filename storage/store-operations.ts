@@ -6,6 +6,7 @@
 import type { Maybe } from "../runtime/pure.ts"
 import type { RunningCompaction } from "../data/local-store.ts"
 import type { TableDescriptor, TableId } from "../data/schema.ts"
+import type { CacheFigures } from "./block-cache.ts"
 import { UnknownTableError } from "./errors.ts"
 import type { VerifiedFile } from "./jobs/verify.ts"
 import { mutationsOf } from "./snapshot-rows.ts"
@@ -29,6 +30,12 @@ export interface ImportResult {
   readonly rows: number
 }
 
+export interface SSTableFigures {
+  readonly bytes: number
+  /** Microseconds between the oldest and the newest timestamp in it. */
+  readonly spanMicros: number
+}
+
 export class StoreOperations {
   readonly #state: StoreState
   readonly #files: TableFiles
@@ -48,6 +55,16 @@ export class StoreOperations {
   async compact(tables: readonly TableId[]): Promise<void> {
     await this.flush(tables)
     for (const id of tables) await this.#files.compact(this.#table(id))
+  }
+
+  cacheFigures(): { readonly blocks: CacheFigures; readonly indexBlocks: CacheFigures } {
+    const { cache } = this.#state
+    return { blocks: cache.figures, indexBlocks: cache.index.figures }
+  }
+
+  /** Of the table's live SSTables. */
+  sstableFigures(table: TableId): SSTableFigures[] {
+    return this.#table(table).sstables.map(({ bytes, statistics }) => ({ bytes, spanMicros: Number(BigInt(statistics.maxTimestamp) - BigInt(statistics.minTimestamp)) }))
   }
 
   runningCompactions(): RunningCompaction[] {

@@ -87,7 +87,7 @@ export class SimulatedNode {
   /** The system tables, of a node that has no sockets and no settings. */
   #virtualTables(): ReturnType<typeof createVirtualTables> {
     return createVirtualTables({
-      snapshot: () => this.metadata.current(), self: this.node, liveness: this.liveness, generation: 1, clients: () => [], settings: () => [], stats: (table) => this.store.stats(table), compactions: () => [],
+      snapshot: () => this.metadata.current(), self: this.node, liveness: this.liveness, generation: 1, clients: () => [], settings: () => [], stats: (table) => this.store.stats(table), compactions: () => [], activity: null,
     })
   }
 

@@ -110,6 +110,13 @@ export class Outbox {
     return this.#byName.size
   }
 
+  /** Obligations in memory by view; for people, since it looks at each. */
+  keptByView(): Map<TableId, number> {
+    const counts = new Map<TableId, number>()
+    for (const { bytes } of this.#byName.values()) counts.set(viewOf(bytes), (counts.get(viewOf(bytes)) ?? 0) + 1)
+    return counts
+  }
+
   /** Tokens of the base table's partitions with rows about which something is owed (F2); "all" when they are not known, or too many to list. */
   owedOf(base: TableId): readonly Token[] | "all" {
     if (this.#overflow.size > 0 || this.#byName.size > MAX_LISTED) return "all"

@@ -66,6 +66,12 @@ export class ViewManager {
     return this.#outbox.size + this.#replayed.length + this.#replayedSegments.size
   }
 
+  /** View entries this node still owes others, by view; of those that are in the log alone only how many of all views there are. */
+  pendingByView(): { readonly byView: ReadonlyMap<TableId, number>; readonly inLog: number } {
+    const byView = this.#outbox.keptByView()
+    return { byView, inLog: this.pending - this.#outbox.kept }
+  }
+
   /**
    * StoreEvents.owed. While a view is being built everything is owed to it, and before `start` nobody knows what is (F2 of
    * docs/views.md).

@@ -60,19 +60,13 @@ export const ACTIVITY_TABLES: readonly SystemTableDefinition[] = [
   ofTables(409, "local_scan_latency", LATENCY),
   ofTables(410, "local_write_latency", LATENCY),
   ofTables(411, "max_sstable_size", { mebibytes: BIGINT }),
+  ofTables(424, "max_sstable_duration", { max_sstable_duration: BIGINT }),
   {
     id: 412,
     name: "pending_hints",
     options: { comment: "Pending hints that this node has for other nodes" },
     partitionKey: { host_id: UUID },
     regular: { address: INET, dc: TEXT, files: INT, newest: TIMESTAMP, oldest: TIMESTAMP, port: INT, rack: TEXT, status: TEXT },
-  },
-  {
-    id: 413,
-    name: "queries",
-    options: { comment: "Lists currently running queries" },
-    partitionKey: { thread_id: TEXT },
-    regular: { queued_micros: BIGINT, running_micros: BIGINT, task: TEXT },
   },
   ofTables(414, "rows_per_read", DISTRIBUTION),
   {
@@ -104,6 +98,15 @@ export const ACTIVITY_TABLES: readonly SystemTableDefinition[] = [
     },
   },
   ofTables(418, "tombstones_per_read", DISTRIBUTION),
+  {
+    // Of Belvedere alone.
+    id: 450,
+    name: "view_updates",
+    options: { comment: "what this node owes to materialized views" },
+    partitionKey: { keyspace_name: TEXT },
+    clustering: { view_name: TEXT },
+    regular: { base_table_name: TEXT, build_status: TEXT, pending_updates: BIGINT, pending_updates_of_all_views_in_log: BIGINT },
+  },
 ]
 
 /** Figures about each table. */

@@ -8,8 +8,10 @@ import { builtViewsRows, gossipRows, localRows, peersRows, peersV2Rows, viewBuil
 import {
   type SchemaRows, aggregatesRows, columnsRows, droppedColumnsRows, functionsRows, indexesRows, keyspacesRows, tablesRows, typesRows, viewsRows, virtualKeyspacesRows, virtualTablesRows,
 } from "./schema-rows.ts"
+import { cachesRows, cqlMetricsRows, maxSSTableDurationRows, maxSSTableSizeRows, pendingHintsRows, snapshotsRows, threadPoolsRows, viewUpdatesRows } from "./figures-rows.ts"
+import { inboundRows, outboundRows } from "./internode-rows.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
-import type { SystemSource } from "./system-source.ts"
+import type { NodeActivity, SystemSource } from "./system-source.ts"
 import { type SystemRow, VirtualRows, type VirtualRowsSource } from "./virtual-rows.ts"
 
 type NodeRows = (source: SystemSource) => SystemRow[]
@@ -26,6 +28,16 @@ const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
   "system_views.gossip_info": gossipRows,
   "system_views.settings": settingsRows,
   "system_views.sstable_tasks": (source) => sstableTasksRows(source, allKeyspaces(source)),
+  "system_views.caches": (source) => ofActivity(source, cachesRows),
+  "system_views.cql_metrics": (source) => ofActivity(source, cqlMetricsRows),
+  "system_views.internode_inbound": (source) => ofActivity(source, (activity) => inboundRows(activity, source.snapshot())),
+  "system_views.internode_outbound": (source) => ofActivity(source, (activity) => outboundRows(activity, source.snapshot())),
+  "system_views.max_sstable_duration": (source) => ofActivity(source, (activity) => maxSSTableDurationRows(activity, allKeyspaces(source))),
+  "system_views.max_sstable_size": (source) => ofActivity(source, (activity) => maxSSTableSizeRows(activity, allKeyspaces(source))),
+  "system_views.pending_hints": (source) => ofActivity(source, (activity) => pendingHintsRows(activity, source)),
+  "system_views.snapshots": (source) => ofActivity(source, snapshotsRows),
+  "system_views.thread_pools": (source) => ofActivity(source, threadPoolsRows),
+  "system_views.view_updates": (source) => ofActivity(source, (activity) => viewUpdatesRows(activity, source)),
   "system.IndexInfo": builtIndexesRows,
   "system_views.sai_column_indexes": storageAttachedIndexesRows,
 }
@@ -46,6 +58,10 @@ const VIRTUAL_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {
   "system_virtual_schema.keyspaces": virtualKeyspacesRows,
   "system_virtual_schema.tables": virtualTablesRows,
   "system_virtual_schema.columns": columnsRows,
+}
+
+function ofActivity({ activity }: SystemSource, rows: (activity: NodeActivity) => SystemRow[]): SystemRow[] {
+  return activity === null ? [] : rows(activity)
 }
 
 /** Every virtual table of `systemKeyspaces()` by id. */

@@ -1,5 +1,5 @@
 // The tables of system_distributed, system_traces and system_auth, with the columns of Cassandra 5.0.
-import { COMPACTION_PACKAGE } from "../../cql/statements/schema-compaction.ts"
+import { COMPACTION_PACKAGE } from "../../cql/schema/compaction.ts"
 import type { TableDescriptor, TableOptions } from "../../data/schema.ts"
 import { type SystemTableDefinition, systemTable } from "./system-table.ts"
 import { BLOB, BOOLEAN, INET, INT, SMALLINT, TEXT, TIMESTAMP, TIMEUUID, UUID, frozenSet, map, set, tuple } from "./system-types.ts"

@@ -1,8 +1,8 @@
 // Rows of system_schema and system_virtual_schema. Virtual keyspaces are described only in the latter, all others only in
 // the former; a view is in `views`, not in `tables`; hidden columns are nowhere.
-import { storageFlags } from "../../cql/statements/schema-compact.ts"
-import { initialConditionText } from "../../cql/statements/create-text-functions.ts"
-import { indexTargetText } from "../../cql/statements/create-text-indexes.ts"
+import { storageFlags } from "../../cql/schema/compact.ts"
+import { initialConditionText } from "../../cql/describe/create-text-functions.ts"
+import { indexTargetText } from "../../cql/describe/create-text-indexes.ts"
 import type { ColumnSchema, KeyspaceSchema, TableOptions, TableSchema } from "../../data/schema.ts"
 import { typeName } from "../../data/types/type-name.ts"
 import { Buffer } from "../../runtime/pure.ts"

@@ -4,9 +4,9 @@ import type { DescribeStatement, SchemaStatement } from "../../cql/language/ast-
 import { parseStatement } from "../../cql/language/parse.ts"
 import { CONSISTENCY } from "../../cql/errors.ts"
 import { NO_VALUES } from "../../cql/statements/bind-variables.ts"
-import { compileDescribe } from "../../cql/statements/describe.ts"
-import { SchemaSandbox } from "../../cql/statements/schema-sandbox.ts"
-import { compileSchemaStatement } from "../../cql/statements/schema-statement.ts"
+import { compileDescribe } from "../../cql/describe/describe.ts"
+import { SchemaSandbox } from "../../cql/schema/sandbox.ts"
+import { compileSchemaStatement } from "../../cql/schema/schema-statement.ts"
 import { resolveSchema } from "../../data/resolve-schema.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
 

@@ -29,7 +29,7 @@ function source(nodes: readonly NodeDescriptor[], over: Partial<SystemSource> = 
   const snapshot = buildSnapshot({ ...emptyState("Test Cluster"), nodes }, systemKeyspaces(), null)
   return {
     snapshot: () => snapshot, self: 1, liveness: { isAlive: () => true }, generation: 1234, clients: () => [], settings: () => [],
-    stats: () => ({ memtableRows: 0, memtableBytes: 0, sstables: 0, diskBytes: 0 }), compactions: () => [], ...over,
+    stats: () => ({ memtableRows: 0, memtableBytes: 0, sstables: 0, diskBytes: 0 }), compactions: () => [], activity: null, ...over,
   }
 }
 

@@ -20,8 +20,6 @@ export const UNUSED_TABLES: readonly SystemTableDefinition[] = [
   },
   { id: 421, name: "credentials_cache_keys", options: { comment: "keys in the credentials cache" }, partitionKey: { role: TEXT } },
   { id: 422, name: "jmx_permissions_cache_keys", options: { comment: "keys in the JMX permissions cache" }, partitionKey: { role: TEXT } },
-  { id: 423, name: "max_partition_size", partitionKey: { keyspace_name: TEXT, table_name: TEXT }, regular: { mebibytes: BIGINT } },
-  { id: 424, name: "max_sstable_duration", partitionKey: { keyspace_name: TEXT, table_name: TEXT }, regular: { max_sstable_duration: BIGINT } },
   { id: 425, name: "network_permissions_cache_keys", options: { comment: "keys in the network permissions cache" }, partitionKey: { role: TEXT } },
   { id: 426, name: "permissions_cache_keys", options: { comment: "keys in the permissions cache" }, partitionKey: { role: TEXT, resource: TEXT } },
   {

@@ -20,7 +20,19 @@ const MAX_TURN_BYTES = 1024 * 1024
 const MAX_DELAYED_BYTES = 16 * 1024 * 1024
 const SILENCE_CHECK_MS = 5000
 
+/** What has come from one node, on all its connections since the start of the process. */
+export interface IncomingFigures {
+  receivedCount: number
+  receivedBytes: number
+  /** Frames that were damaged; each ended its connection. */
+  damagedFrames: number
+  /** How often the socket was not read for a while. */
+  throttledCount: number
+}
+
 export interface IncomingOptions {
+  /** Those of this node, to be added to. */
+  readonly figures: (peer: NodeId) => IncomingFigures
   readonly clock: Clock
   readonly faults: LinkFaults
   readonly own: () => Handshake
@@ -41,7 +53,13 @@ export class IncomingLink {
   #turnBytes = 0
   #delayedBytes = 0
   #silenceTimer: Timer
-  readonly #receive = (lane: Lane, message: Buffer): void => this.#options.message((this.#peer as Handshake).self, lane, message)
+  #figures: IncomingFigures | null = null
+  readonly #receive = (lane: Lane, message: Buffer): void => {
+    const figures = this.#figures as IncomingFigures
+    figures.receivedCount++
+    figures.receivedBytes += message.length
+    this.#options.message((this.#peer as Handshake).self, lane, message)
+  }
   readonly #endTurn = (): void => {
     this.#turnBytes = 0
     this.#resume()
@@ -86,7 +104,10 @@ export class IncomingLink {
     const delayMs = faults.delayMs(peer.self)
     if (delayMs === 0) this.#deliver(peer, bytes)
     else this.#deliverLater(peer, bytes, delayMs)
-    if (this.#turnBytes >= MAX_TURN_BYTES || this.#delayedBytes >= MAX_DELAYED_BYTES) this.#socket.pause()
+    if (this.#turnBytes >= MAX_TURN_BYTES || this.#delayedBytes >= MAX_DELAYED_BYTES) {
+      if (this.#figures !== null) this.#figures.throttledCount++
+      this.#socket.pause()
+    }
   }
 
   #shakeHands(bytes: Buffer): void {
@@ -101,6 +122,7 @@ export class IncomingLink {
       return
     }
     this.#peer = peer
+    if (peer.self !== 0) this.#figures = this.#options.figures(peer.self)
     this.#socket.send(encodeHandshake(own))
   }
 
@@ -110,6 +132,7 @@ export class IncomingLink {
       else readFrame(bytes, this.#receive)
     } catch (error) {
       if (!(error instanceof FrameError)) throw error
+      if (this.#figures !== null) this.#figures.damagedFrames++
       this.#options.log(`connection from ${this.#remote} (node ${peer.self}) closed: ${error.message}`)
       this.#socket.terminate()
     }

@@ -48,6 +48,9 @@ export class Frame {
   get isEmpty(): boolean {
     return this.#count === 0
   }
+  get count(): number {
+    return this.#count
+  }
   /** Bytes of the messages added, without the frame's own. */
   get messageBytes(): number {
     return this.#length - HEADER_SIZE - 4 * this.#count

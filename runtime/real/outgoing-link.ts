@@ -35,6 +35,24 @@ export interface LinkOptions {
   readonly log: (line: string) => void
 }
 
+/** Messages and their bytes since the start of the process; what has ended well is in `sent`. */
+export interface OutgoingFigures {
+  readonly isUp: boolean
+  readonly attempts: number
+  readonly successes: number
+  readonly sentCount: number
+  readonly sentBytes: number
+  /** In the queues of the link and of its socket. */
+  readonly pendingBytes: number
+  readonly pendingCount: number
+  /** Refused because too much waited. */
+  readonly overloadCount: number
+  readonly overloadBytes: number
+  /** Lost with their connection. */
+  readonly errorCount: number
+  readonly errorBytes: number
+}
+
 /** Frames of one lane that wait for the socket; the last one is being filled. */
 interface LaneQueue {
   readonly frames: Frame[]
@@ -56,6 +74,7 @@ export class OutgoingLink {
   #missedPings = 0
   #delayedBytes = 0
   #lastProblem: string | null = null
+  readonly #counts = { attempts: 0, successes: 0, sentCount: 0, sentBytes: 0, overloadCount: 0, overloadBytes: 0, errorCount: 0, errorBytes: 0 }
   readonly #flushAtTurnEnd = (): void => {
     this.#isFlushDue = false
     this.#flush()
@@ -71,13 +90,25 @@ export class OutgoingLink {
     return this.#isUp
   }
 
+  get figures(): OutgoingFigures {
+    const waiting = this.#lanes.flatMap(({ frames }) => frames)
+    return {
+      ...this.#counts, isUp: this.#isUp, pendingCount: waiting.reduce((sum, { count }) => sum + count, 0),
+      pendingBytes: waiting.reduce((sum, { messageBytes }) => sum + messageBytes, 0) + (this.#socket?.bufferedAmount ?? 0),
+    }
+  }
+
   send(lane: Lane, message: Uint8Array): boolean {
     if (!this.#isUp) return false
     const queue = this.#lanes[lane] as LaneQueue
     const size = message.length
     // Control messages are not refused because data waits in the socket.
     const ahead = lane === LANE.control ? 0 : (this.#socket as WebSocket).bufferedAmount + this.#delayedBytes
-    if (queue.bytes + ahead + size > this.#options.maxQueueBytes || size > MAX_MESSAGE_SIZE) return false
+    if (queue.bytes + ahead + size > this.#options.maxQueueBytes || size > MAX_MESSAGE_SIZE) {
+      this.#counts.overloadCount++
+      this.#counts.overloadBytes += size
+      return false
+    }
     let frame = queue.frames.at(-1)
     if (frame === undefined || !frame.hasRoom(size)) {
       frame = this.#newFrame(size)
@@ -98,6 +129,7 @@ export class OutgoingLink {
     this.#clearTimer()
     const { peer, address, port, faults } = this.#options
     if (faults.isCut(peer)) return this.#connectLater()
+    this.#counts.attempts++
     const socket = dial(address, port, this.#options.own(), {
       open: (other) => this.#opened(other),
       message: () => socket.terminate(),
@@ -135,6 +167,7 @@ export class OutgoingLink {
     this.#backoffMs = MIN_BACKOFF_MS
     this.#missedPings = 0
     this.#isUp = true
+    this.#counts.successes++
     this.#pingLater()
     onLink(peer, true)
   }
@@ -147,6 +180,10 @@ export class OutgoingLink {
     const wasUp = this.#isUp
     this.#isUp = false
     for (const queue of this.#lanes) {
+      for (const { count, messageBytes } of queue.frames) {
+        this.#counts.errorCount += count
+        this.#counts.errorBytes += messageBytes
+      }
       queue.frames.length = 0
       queue.bytes = 0
     }
@@ -195,7 +232,11 @@ export class OutgoingLink {
     const { faults, peer, clock } = this.#options
     const put = (): void => {
       if (socket !== this.#socket || faults.isCut(peer)) this.#recycle(frame)
-      else socket.send(bytes, sent)
+      else {
+        this.#counts.sentCount += frame.count
+        this.#counts.sentBytes += frame.messageBytes
+        socket.send(bytes, sent)
+      }
     }
     const delayMs = faults.delayMs(peer)
     if (delayMs === 0) return put()

@@ -63,11 +63,25 @@ export class RealJobs implements Jobs {
     return pool.run(kind, spec, signal) as Promise<JobResults[K]>
   }
 
+  /** For people: what each kind of workers does. */
+  figures(): { readonly foreground: PoolFigures; readonly background: PoolFigures | null } {
+    return { foreground: this.#foreground.figures, background: this.#background?.figures ?? null }
+  }
+
   /** Drops what waits, aborts what runs, and ends the threads. */
   async stop(): Promise<void> {
     this.#isStopped = true
     await Promise.all([this.#foreground.stop(), this.#background?.stop()])
   }
+}
+
+export interface PoolFigures {
+  readonly active: number
+  /** As many may be active at once. */
+  readonly limit: number
+  readonly pending: number
+  /** Since the start, also those that failed; not those whose thread died. */
+  readonly completed: number
 }
 
 /** Workers that take jobs in order. */
@@ -78,6 +92,7 @@ class JobPool {
   readonly #workers = new Set<JobThread>()
   #waiting: Waiting[] = []
   #onIdle: (() => void) | null = null
+  #completed = 0
 
   constructor(modules: Readonly<Record<string, URL>>, workerCount: number, isBackground: boolean) {
     this.#modules = modules
@@ -90,6 +105,11 @@ class JobPool {
       this.#waiting.push({ kind, spec, signal, resolve, reject })
       this.#dispatch()
     })
+  }
+
+  get figures(): PoolFigures {
+    const active = [...this.#workers].filter(({ isBusy }) => isBusy).length
+    return { active, limit: this.#workerCount, pending: this.#waiting.length, completed: this.#completed }
   }
 
   async stop(): Promise<void> {
@@ -128,7 +148,10 @@ class JobPool {
     if (this.#workers.size >= this.#workerCount) return null
     const worker: JobThread = new JobThread(
       this.#isBackground,
-      () => this.#dispatch(),
+      () => {
+        this.#completed++
+        this.#dispatch()
+      },
       () => {
         this.#workers.delete(worker)
         this.#dispatch()

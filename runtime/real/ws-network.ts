@@ -16,11 +16,11 @@ import type { Clock } from "../clock.ts"
 import type { JoinNetwork, Lane, Network, NetworkHandlers, NodeId } from "../network.ts"
 import { LANE } from "../network.ts"
 import { assert } from "../pure.ts"
-import { IncomingLink } from "./incoming-link.ts"
+import { type IncomingFigures, IncomingLink } from "./incoming-link.ts"
 import { LinkFaults } from "./link-faults.ts"
 import { FrameError, frameOf, MAX_FRAME_SIZE, readFrame } from "./network-frame.ts"
 import type { Handshake } from "./network-handshake.ts"
-import { OutgoingLink } from "./outgoing-link.ts"
+import { type OutgoingFigures, OutgoingLink } from "./outgoing-link.ts"
 import { dial } from "./ws-dial.ts"
 
 /** Connections of nodes without a number that are served at once. */
@@ -50,6 +50,12 @@ export interface PeerAddress {
   readonly port: number
 }
 
+export interface LinkFigures {
+  readonly node: NodeId
+  readonly outgoing: OutgoingFigures
+  readonly incoming: Readonly<IncomingFigures>
+}
+
 type AnonymousHandler = (bytes: Buffer, reply: (bytes: Uint8Array) => void) => void
 
 export class WsNetwork implements Network, JoinNetwork {
@@ -58,6 +64,7 @@ export class WsNetwork implements Network, JoinNetwork {
   readonly #links = new Map<NodeId, OutgoingLink>()
   readonly #incoming = new Set<IncomingLink>()
   readonly #incarnations = new Map<NodeId, number>()
+  readonly #incomingFigures = new Map<NodeId, IncomingFigures>()
   readonly #log: (line: string) => void
   readonly #own = (): Handshake => this.#handshake(this.#self)
   #self: NodeId
@@ -130,6 +137,11 @@ export class WsNetwork implements Network, JoinNetwork {
     assert(to !== this.#self, "no message to oneself")
     const link = this.#links.get(to)
     return link !== undefined && link.send(lane, bytes)
+  }
+
+  /** For people: what has passed between this node and each peer. */
+  linkFigures(): LinkFigures[] {
+    return [...this.#links].map(([node, link]) => ({ node, outgoing: link.figures, incoming: this.#figuresOf(node) }))
   }
 
   requestByAddress(address: string, port: number, bytes: Uint8Array, timeoutMs: number): Promise<Buffer> {
@@ -220,6 +232,15 @@ export class WsNetwork implements Network, JoinNetwork {
     if (this.#handlers !== null) link.connect()
   }
 
+  #figuresOf(node: NodeId): IncomingFigures {
+    let figures = this.#incomingFigures.get(node)
+    if (figures === undefined) {
+      figures = { receivedCount: 0, receivedBytes: 0, damagedFrames: 0, throttledCount: 0 }
+      this.#incomingFigures.set(node, figures)
+    }
+    return figures
+  }
+
   #isCutAddress(address: string, port: number): boolean {
     for (const [node, link] of this.#links) if (link.address === address && link.port === port) return this.#faults.isCut(node)
     return false
@@ -231,7 +252,7 @@ export class WsNetwork implements Network, JoinNetwork {
       admit: (peer, candidate) => this.#admit(peer, candidate),
       message: (from, lane, bytes) => this.#handlers?.message(from, lane, bytes),
       question: (bytes, reply) => this.#anonymous?.(bytes, reply),
-      closed: (closed) => this.#incoming.delete(closed),
+      closed: (closed) => this.#incoming.delete(closed), figures: (node) => this.#figuresOf(node),
     })
     this.#incoming.add(link)
     if (this.#isStopped) link.destroy()
