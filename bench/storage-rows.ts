@@ -25,9 +25,12 @@ export function setKey(index: number, rows: number, isPresent = true): void {
   }
 }
 
-/** Texts of which each half compresses well and half not at all, as names next to identifiers do. */
+/**
+ * Texts of which each half compresses well and half not at all, as names next to identifiers do. So many that no two rows
+ * which lie near each other, in the order of keys or of tokens, share any.
+ */
 const TEXTS = ((): Buffer => {
-  const bytes = Buffer.alloc(1 << 16)
+  const bytes = Buffer.alloc(32 << 20)
   let random = 1
   for (let index = 0; index < bytes.length; index++) {
     random = (Math.imul(random, 1_103_515_245) + 12_345) & 0x7fffffff
@@ -36,9 +39,13 @@ const TEXTS = ((): Buffer => {
   return bytes
 })()
 
+function textsAt(index: number): number {
+  return (index * COLUMNS * TEXT_BYTES) % (TEXTS.length - VALUE_BYTES)
+}
+
 /** The row's texts for an engine without columns. */
 export function valueAt(index: number): Buffer {
-  const from = (index * 131) & 0x7fff
+  const from = textsAt(index)
   return TEXTS.subarray(from, from + VALUE_BYTES)
 }
 
@@ -65,7 +72,8 @@ export function mutationAt(table: TableSchema, index: number, rows: number): Buf
   writer.beginUpdate(table.id)
   writer.beginSimpleRow(false, true)
   writer.simpleHeader(1, index + 1, HEADER)
-  for (let value = 0; value < COLUMNS; value++) writer.value(TEXTS, (index * 131 + value * TEXT_BYTES) & 0x7fff, TEXT_BYTES)
+  const texts = textsAt(index)
+  for (let value = 0; value < COLUMNS; value++) writer.value(TEXTS, texts + value * TEXT_BYTES, TEXT_BYTES)
   writer.endRow()
   writer.endUpdate()
   writer.end()
