@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { SchemaSandbox } from "../cql/statements/schema-sandbox.ts"
+import { SchemaSandbox } from "../cql/schema/sandbox.ts"
 import { loadQuickJs } from "../runtime/real/quickjs-module.ts"
 import { ScriptSandbox } from "../cql/scripts/sandbox.ts"
 import { DEFAULT_SCRIPT_LIMITS } from "../cql/scripts/script-host.ts"

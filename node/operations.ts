@@ -1,6 +1,6 @@
 // What an operator asks of one node, through the admin port: POST /operations/<verb>?name=value, answered with JSON. The
 // command line's nodetool is its client. Verbs carry nodetool's names.
-import { tableElement } from "../cql/statements/describe-elements.ts"
+import { tableElement } from "../cql/describe/describe-elements.ts"
 import type { KeyspaceSchema, Schema, TableSchema } from "../data/schema.ts"
 import type { Maybe } from "../runtime/pure.ts"
 import type { SnapshotInfo } from "../storage/snapshots.ts"

@@ -1,4 +1,4 @@
-// SELECTs by key that go the short way (cql/statements/select-direct.ts) against the same ones the long way: traced requests
+// SELECTs by key that go the short way (cql/select/select-direct.ts) against the same ones the long way: traced requests
 // always go that way. Pages go on where the other way stopped.
 import { expect } from "vitest"
 import { CONSISTENCY } from "../../cql/errors.ts"

@@ -6,7 +6,7 @@ import type { TypeOperations } from "../../data/types/operations.ts"
 import { operationsOf } from "../../data/types/type-operations.ts"
 import { InvalidRequestError } from "../errors.ts"
 import type { BoundValues } from "../request.ts"
-import { type Restriction, requiredValue } from "./select-restriction.ts"
+import { type Restriction, requiredValue } from "../select/select-restriction.ts"
 import type { CompiledTerm } from "./term.ts"
 
 const MAX_SIZE = 0xffff

@@ -15,7 +15,7 @@ import { parseDate, parseTimeOfDay, parseTimestamp } from "./civil-time.ts"
 import { parseDuration } from "./duration-text.ts"
 import { encodeConstant, preferredType, testConstant } from "./literals.ts"
 import { encodeJson, parseJson } from "./json-values.ts"
-import { resolveType } from "./schema-types.ts"
+import { resolveType } from "../schema/types.ts"
 
 const NAMES: readonly NativeTypeName[] = [
   "ascii", "bigint", "blob", "boolean", "counter", "date", "decimal", "double", "duration", "float", "inet", "int", "smallint", "text", "time", "timestamp",

@@ -1,6 +1,6 @@
 // A term as messages print it, and as a view's WHERE clause is kept.
 import type { Term } from "../language/ast-terms.ts"
-import { typeNodeText } from "./schema-types.ts"
+import { typeNodeText } from "../schema/types.ts"
 
 export function termText(term: Term): string {
   switch (term.kind) {

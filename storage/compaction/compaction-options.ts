@@ -1,5 +1,5 @@
 // A table's `compaction` option as the strategies read it. The texts were checked when the table was made
-// (cql/statements/schema-compaction.ts); what is left out has Cassandra's default.
+// (cql/schema/compaction.ts); what is left out has Cassandra's default.
 import { assert } from "../../runtime/pure.ts"
 
 const MIB = 1 << 20
