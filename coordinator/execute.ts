@@ -27,6 +27,7 @@ import { checkBatchTables } from "../cql/writes/batch.ts"
 import { isCounterTable } from "../data/counters.ts"
 import { ownOptions, ownValues, runPriorReads, validateForPriorReads } from "./prior-reads.ts"
 import { rangeOwnership } from "./range-ownership.ts"
+import { OPERATION, RequestLatencies } from "./request-latencies.ts"
 import { executeSchema, executeTruncate } from "./schema-execution.ts"
 import { ReadRun, WriteRun } from "./statement-runs.ts"
 import { type TraceSession, Tracing } from "./tracing.ts"
@@ -75,6 +76,7 @@ export class StatementExecutor implements RequestHandler {
   readonly #readRuns: ReadRun[] = []
   /** What the clock said when the requests of this read had come in; 0: outside of one. Reading the clock for each costs 0.2 us. */
   #readMicros = 0
+  readonly latencies: RequestLatencies
   #preparedExecuted = 0
   #regularExecuted = 0
   /** Reused for each write. */
@@ -84,6 +86,7 @@ export class StatementExecutor implements RequestHandler {
     this.#deps = deps
     const { self, clock, random, coordinator, metadata } = deps
     this.#timestamps = new WriteTimestamps(clock)
+    this.latencies = new RequestLatencies(clock)
     this.#context = { writer: this.#writer, timestampHigh: 0, timestampLow: 0, nowSeconds: 0 }
     this.#batches = new BatchWriter(coordinator)
     const compile = (text: string): Prepared => this.#compiled(text, null).prepared
@@ -92,9 +95,11 @@ export class StatementExecutor implements RequestHandler {
 
   readBegins(): void {
     this.#readMicros = this.#deps.clock.nowMicros()
+    this.latencies.readBegins()
   }
   readEnds(): void {
     this.#readMicros = 0
+    this.latencies.readEnds()
   }
 
   /** For system.prepared_statements. */
@@ -286,11 +291,11 @@ export class StatementExecutor implements RequestHandler {
     const { out } = this.#writer
     if (out.length >= SUSPECT_BYTES) checkViewKeys(out.view(), count, metadata.current().schema)
     if (isCounterTable(plan.table)) {
-      coordinator.writeCounters(plan.table.keyspace, out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, reply, session))
+      coordinator.writeCounters(plan.table.keyspace, out.view(), count, options.consistency, WriteRun.take(this.#writeRuns, this.latencies, plan, reply, session))
       return
     }
     const writeType: WriteType = count === 1 ? "SIMPLE" : "UNLOGGED_BATCH"
-    const run = WriteRun.take(this.#writeRuns, reply, session)
+    const run = WriteRun.take(this.#writeRuns, this.latencies, plan, reply, session)
     if (session !== null) coordinator.traceWith(session)
     coordinator.write(plan.table.keyspace, out.buffer, count, options.consistency, writeType, run)
     if (session !== null) coordinator.traceWith(null)
@@ -304,7 +309,7 @@ export class StatementExecutor implements RequestHandler {
     const warnings = batchWarnings(type, plans, mutations, count, metadata.current().schema)
     if (warnings !== null) reply.warnings = [...(reply.warnings ?? []), ...warnings]
     if (mutations.length >= SUSPECT_BYTES) checkViewKeys(mutations, count, metadata.current().schema)
-    const run = WriteRun.take(this.#writeRuns, reply, session)
+    const run = WriteRun.take(this.#writeRuns, this.latencies, plans, reply, session)
     if (session !== null) coordinator.traceWith(session)
     this.#batches.write(type, plans, mutations, count, options.consistency, metadata.current().schema, run)
     if (session !== null) coordinator.traceWith(null)
@@ -314,7 +319,8 @@ export class StatementExecutor implements RequestHandler {
     validateForRead(options.consistency)
     if (plan.direct !== null && session === null && this.#readDirect(plan.direct, options, reply, metadataChanged)) return
     const select = plan.bind(options, this.#nowSeconds(options))
-    const run = ReadRun.take(this.#readRuns, this.#deps.coordinator)
+    const run = ReadRun.take(this.#readRuns, this.#deps.coordinator, this.latencies)
+    run.table = plan.table.id
     run.reply = reply
     run.select = select
     run.session = session
@@ -327,6 +333,7 @@ export class StatementExecutor implements RequestHandler {
   /** The short way: rows go from the store into the answer. False: nothing was answered. */
   #readDirect(select: DirectSelect, options: QueryOptions, reply: Reply, metadataChanged: boolean): boolean {
     const { coordinator } = this.#deps
+    const begunMs = this.latencies.begin()
     if (!coordinator.mayReadDirect(select.table.keyspace, options.consistency) || !select.bind(options, this.#nowSeconds(options))) return false
     select.start(reply.beginRows(select.metadata, options.skipMetadata, metadataChanged))
     if (!coordinator.readDirect(select, select)) {
@@ -334,6 +341,7 @@ export class StatementExecutor implements RequestHandler {
       return false
     }
     reply.endRows(select.pagingState(), select.count)
+    this.latencies.done(select.table.id, OPERATION.read, begunMs)
     return true
   }
 

@@ -1,12 +1,14 @@
 // What is left of a request while it waits for replicas: pooled, so that a request that is done at once leaves nothing.
 import { type Consistency, InvalidRequestError, RequestError } from "../cql/errors.ts"
-import type { Select } from "../cql/plan.ts"
+import type { Select, WritePlan } from "../cql/plan.ts"
 import type { Reply } from "../cql/request.ts"
 import type { ReadCommand } from "../data/read-command.ts"
+import type { TableId } from "../data/schema.ts"
 import { Buffer } from "../runtime/pure.ts"
 import { isSerial } from "./consistency.ts"
 import type { Completion } from "./coordinator.ts"
 import type { NodeCoordinator } from "./node-coordinator.ts"
+import { OPERATION, type RequestLatencies } from "./request-latencies.ts"
 import type { TraceSession } from "./tracing.ts"
 
 const MAX_POOLED = 4096
@@ -17,28 +19,42 @@ const LONGEST_TURN_MS = 4
 export class WriteRun implements Completion {
   reply: Reply | null = null
   session: TraceSession | null = null
+  /** What it writes: a statement, or those of a batch. */
+  #plan: WritePlan | readonly WritePlan[] | null = null
+  #begunMs = 0
   readonly #pool: WriteRun[]
+  readonly #latencies: RequestLatencies
 
-  constructor(pool: WriteRun[]) {
+  constructor(pool: WriteRun[], latencies: RequestLatencies) {
     this.#pool = pool
+    this.#latencies = latencies
   }
 
-  static take(pool: WriteRun[], reply: Reply, session: TraceSession | null): WriteRun {
-    const run = pool.pop() ?? new WriteRun(pool)
+  static take(pool: WriteRun[], latencies: RequestLatencies, plan: WritePlan | readonly WritePlan[], reply: Reply, session: TraceSession | null): WriteRun {
+    const run = pool.pop() ?? new WriteRun(pool, latencies)
     run.reply = reply
     run.session = session
+    run.#plan = plan
+    run.#begunMs = latencies.begin()
     return run
   }
 
   done(error: RequestError | null): void {
     const reply = this.reply as Reply
     const session = this.session
+    this.#record(this.#plan as WritePlan | readonly WritePlan[])
+    this.#plan = null
     this.reply = null
     this.session = null
     if (this.#pool.length < MAX_POOLED) this.#pool.push(this)
     session?.finish()
     if (error === null) reply.void()
     else reply.error(error)
+  }
+
+  #record(plan: WritePlan | readonly WritePlan[]): void {
+    if ("table" in plan) this.#latencies.done(plan.table.id, OPERATION.write, this.#begunMs)
+    else for (const id of new Set(plan.map(({ table }) => table.id))) this.#latencies.done(id, OPERATION.write, this.#begunMs)
   }
 }
 
@@ -56,14 +72,21 @@ export class ReadRun implements Completion {
   readonly #goOn = (): void => this.run()
   readonly #pool: ReadRun[]
   readonly #coordinator: NodeCoordinator
+  readonly #latencies: RequestLatencies
+  table: TableId = -1
+  #isScan = false
+  #begunMs = 0
 
-  constructor(pool: ReadRun[], coordinator: NodeCoordinator) {
+  constructor(pool: ReadRun[], coordinator: NodeCoordinator, latencies: RequestLatencies) {
     this.#pool = pool
     this.#coordinator = coordinator
+    this.#latencies = latencies
   }
 
-  static take(pool: ReadRun[], coordinator: NodeCoordinator): ReadRun {
-    return pool.pop() ?? new ReadRun(pool, coordinator)
+  static take(pool: ReadRun[], coordinator: NodeCoordinator, latencies: RequestLatencies): ReadRun {
+    const run = pool.pop() ?? new ReadRun(pool, coordinator, latencies)
+    run.#begunMs = latencies.begin()
+    return run
   }
 
   /** REQUIRES: all fields are set. */
@@ -86,6 +109,7 @@ export class ReadRun implements Completion {
         this.#answer(select)
         return
       }
+      if (command.target.kind === "range") this.#isScan = true
       this.#checkSerial(command)
       this.#isStarting = true
       this.#isDone = false
@@ -137,6 +161,8 @@ export class ReadRun implements Completion {
   }
 
   #release(): void {
+    this.#latencies.done(this.table, this.#isScan ? OPERATION.scan : OPERATION.read, this.#begunMs)
+    this.#isScan = false
     this.#serialKey = null
     this.reply = null
     this.select = null

@@ -1,5 +1,5 @@
 // The short way of a read: one partition, whose rows go from where they lie into the client's answer, without a command,
-// a merge or an object for each. The store takes it only when nothing needs merging (storage/direct-reader.ts) and says so
+// a merge or an object for each. The store takes it only when nothing needs merging (storage/read/direct-reader.ts) and says so
 // when it does not; then the read goes the long way, from the start.
 import type { Buffer } from "../runtime/pure.ts"
 import type { ClusteringSlice } from "./read-command.ts"

@@ -7,7 +7,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import { DISK_FAULT_KINDS, type DiskFaultKind } from "../runtime/real/faulty-disk.ts"
 import type { Log } from "./log.ts"
-import { SnapshotError } from "../storage/snapshots.ts"
+import { SnapshotError } from "../storage/snapshots/snapshots.ts"
 import { type Answer, OPERATIONS, OperationError, type OperationParts } from "./operations.ts"
 
 export interface FaultSwitch {

@@ -50,10 +50,13 @@ import { storageSettingRows, storeOptionsOf } from "./storage-settings.ts"
 import { historyMutation } from "./system-tables/compaction-history.ts"
 import { createVirtualTables } from "./system-tables/create-virtual-tables.ts"
 import { systemKeyspaces } from "./system-tables/system-keyspaces.ts"
+import { Ticker } from "./ticker.ts"
 
 const MAX_PEER_QUEUE_BYTES = 64 * 1024 * 1024
 const STATE_FILE = "metadata"
 const PEERS_WAIT_MS = 2000
+/** How often averages of figures move on. */
+const TICK_MS = 5000
 
 export class ClusterNode {
   readonly #parts: Parts
@@ -107,6 +110,7 @@ interface Parts extends Base {
   readonly hints: Hints
   readonly coordinator: NodeCoordinator
   readonly protocol: ProtocolServer
+  readonly ticker: Ticker
   readonly listener: RealByteListener
   admin: Server | null
   isReady: boolean
@@ -200,7 +204,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
     clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table), compactions: () => store.compactions(),
-    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures },
+    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures, requests: () => executor.latencies },
   })
   const coordinator = new NodeCoordinator({
     self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
@@ -212,8 +216,12 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const protocol: ProtocolServer = createProtocolServer({
     handler: executor, atTurnEnd: (fn) => clock.atTurnEnd(fn), beforeWrite: () => store.writeOut(), hasUnwritten: () => store.hasUnwritten?.() === true,
   })
+  const ticker = new Ticker(clock, TICK_MS, (seconds) => {
+    const { schema } = metadata.current()
+    executor.latencies.tick(seconds, (table) => schema.tableById(table) !== null)
+  })
   parts = {
-    ...base, config, log, self, router, metadata, heartbeats, failures, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
+    ...base, ticker, config, log, self, router, metadata, heartbeats, failures, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,
   }
   return parts
 }
@@ -367,6 +375,7 @@ async function stopParts(parts: Parts): Promise<void> {
   parts.isReady = false
   await parts.protocol.drain()
   await parts.listener.stop()
+  parts.ticker.stop()
   parts.views.stop()
   parts.hints.stop()
   parts.heartbeats.stop()

@@ -3,7 +3,7 @@
 import { tableElement } from "../cql/describe/describe-elements.ts"
 import type { KeyspaceSchema, Schema, TableSchema } from "../data/schema.ts"
 import type { Maybe } from "../runtime/pure.ts"
-import type { SnapshotInfo } from "../storage/snapshots.ts"
+import type { SnapshotInfo } from "../storage/snapshots/snapshots.ts"
 import type { SnapshotTable, StoreOperations } from "../storage/store-operations.ts"
 
 /** A request that makes no sense here; its text is for the user. */

@@ -1,7 +1,7 @@
 // A node's settings of its storage, by cassandra.yaml's names: what the command line takes, what system_views.settings shows,
 // what the store is opened with.
 import { type Command, Option } from "commander"
-import type { CommitLogSync } from "../storage/commit-log.ts"
+import type { CommitLogSync } from "../storage/log/commit-log.ts"
 import { type CommitFailurePolicy, DEFAULT_STORE_OPTIONS, type DiskFailurePolicy, type StoreOptions } from "../storage/store-options.ts"
 
 export interface StorageSettings {

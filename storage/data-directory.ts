@@ -9,7 +9,7 @@
 // It opens for the node and the cluster it was made for, and only in a format that this version knows.
 import { Buffer } from "../runtime/pure.ts"
 import { type Disk, DiskError, type DiskLock } from "../runtime/disk.ts"
-import { syncDirectory, syncFile } from "./sync-files.ts"
+import { syncDirectory, syncFile } from "./log/sync-files.ts"
 import type { TableId } from "../data/schema.ts"
 import { DataDirectoryError } from "./errors.ts"
 

@@ -6,11 +6,11 @@ import { createSimulation } from "../runtime/simulated/simulation.ts"
 import { decodeRangeTombstone, decodeRow, FLAG } from "../data/row-format.ts"
 import { visitMutation } from "../data/mutation.ts"
 import { AnnotatingReader } from "../data/testdata/annotating-reader.ts"
-import { SEGMENT_HEADER_BYTES, chunkEnd, decodeSegmentHeader, segmentName } from "./commit-log-format.ts"
+import { SEGMENT_HEADER_BYTES, chunkEnd, decodeSegmentHeader, segmentName } from "./log/commit-log-format.ts"
 import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { openStore } from "./open-store.ts"
-import { FOOTER_BYTES, PARTITION_FLAG, decodeFooter } from "./sstable-format.ts"
+import { FOOTER_BYTES, PARTITION_FLAG, decodeFooter } from "./sstable/sstable-format.ts"
 import { COLUMN, clusteringOf, deletionAt, mutationOf, testTable } from "./testing.ts"
 
 function expectGolden(name: string, dump: string): void {

@@ -7,7 +7,7 @@ import { type Buffer, assert } from "../runtime/pure.ts"
 import { readInt32, readUint32 } from "../data/bytes.ts"
 import { FLAG } from "../data/row-format.ts"
 import { compareInt64, highOfBigInt, lowOfBigInt, toBigInt } from "../data/timestamp.ts"
-import { LowestTimestamp } from "./lowest-timestamp.ts"
+import { LowestTimestamp } from "./memtable/lowest-timestamp.ts"
 import { MUTATION_TOKEN_AT, hasPartitionDeletion, itemsAt } from "./mutation-layout.ts"
 
 /** More ranges than this are joined, the nearest ones first: they are checked together, which costs a little more. */

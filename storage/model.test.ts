@@ -12,7 +12,7 @@ import { tokenOf } from "../data/token.ts"
 import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { openStore } from "./open-store.ts"
-import { EVERY_ROW } from "./partition-merge.ts"
+import { EVERY_ROW } from "./read/partition-merge.ts"
 import type { Store } from "./store.ts"
 import { COLUMN, type CellSpec, type MutationSpec, type RowSpec, TextSink, clusteringOf, commandOf, deletionAt, mutationOf, slice, testTable } from "./testing.ts"
 

@@ -5,9 +5,9 @@ import type { LogPosition } from "../data/local-store.ts"
 import { MUTATION_VERSION } from "../data/mutation.ts"
 import { FLAG } from "../data/row-format.ts"
 import type { TableId } from "../data/schema.ts"
-import { isBefore } from "./commit-log-sync.ts"
+import { isBefore } from "./log/commit-log-sync.ts"
 import { UnknownTableError } from "./errors.ts"
-import { applyIndexEntries } from "./indexes/index-entries.ts"
+import { applyIndexEntries } from "./derive/index-entries.ts"
 import {
   ITEM_HEADER_BYTES, MUTATION_KEY_AT, MUTATION_TOKEN_AT, MUTATION_UPDATES_AT, UPDATE_HEADER_BYTES, hasPartitionDeletion, itemsAt, keyEnd, updateEnd,
 } from "./mutation-layout.ts"

@@ -3,7 +3,7 @@ import { expect, test } from "vitest"
 import { SimulatedClock } from "../runtime/simulated/simulated-clock.ts"
 import { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
 import { tokenOf } from "../data/token.ts"
-import { BloomFilter } from "./bloom-filter.ts"
+import { BloomFilter } from "./sstable/bloom-filter.ts"
 import { DataDirectory } from "./data-directory.ts"
 import { DataDirectoryError } from "./errors.ts"
 

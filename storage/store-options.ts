@@ -1,5 +1,5 @@
 import type { TableId, TableSchema } from "../data/schema.ts"
-import type { CommitLogSync } from "./commit-log.ts"
+import type { CommitLogSync } from "./log/commit-log.ts"
 
 /** What follows from a disk under the commit log that fails: see docs/operations.md. What ends the process or its service is up to the owner. */
 export type CommitFailurePolicy = "stop" | "stop_commit" | "ignore" | "die"

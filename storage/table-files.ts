@@ -6,7 +6,7 @@ import { Background } from "./background.ts"
 import { Compactor } from "./compaction/compactor.ts"
 import { Flushes, durableBefore } from "./flushes.ts"
 import { type ManifestState, withTable } from "./manifest.ts"
-import { SSTableFiles } from "./sstable-files.ts"
+import { SSTableFiles } from "./sstable/sstable-files.ts"
 import type { StoreState } from "./store-state.ts"
 import type { TableStore } from "./table-store.ts"
 

@@ -2,7 +2,7 @@
 import type { SimulatedDisk } from "../runtime/simulated/simulated-disk.ts"
 import { type Simulation, createSimulation } from "../runtime/simulated/simulation.ts"
 import type { StoreEvents } from "../data/local-store.ts"
-import { SEGMENT_HEADER_BYTES, chunkEnd } from "./commit-log-format.ts"
+import { SEGMENT_HEADER_BYTES, chunkEnd } from "./log/commit-log-format.ts"
 import { run as compact } from "./jobs/compact.ts"
 import { run as flush } from "./jobs/flush.ts"
 import { openStore } from "./open-store.ts"

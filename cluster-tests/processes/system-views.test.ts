@@ -63,6 +63,23 @@ test("statements are counted by kind", async () => {
   expect(await figure("prepared_statements_ratio")).toBeGreaterThan(0)
 })
 
+test("requests are timed by table and kind", async () => {
+  const counts = async (): Promise<number[]> => (await Promise.all(["read", "scan", "write"].map((kind) => ofTable(`coordinator_${kind}_latency`)))).map((row) => row["count"] as number)
+  const [reads, scans, writes] = (await counts()) as [number, number, number]
+  await write(0, 10)
+  await client.execute("BEGIN BATCH INSERT INTO ks.t (k, v) VALUES (1, 1); INSERT INTO ks.t (k, v) VALUES (2, 2); APPLY BATCH")
+  for (let k = 0; k < 3; k++) await client.execute("SELECT * FROM ks.t WHERE k = ?", [k], { prepare: true })
+  await client.execute("SELECT * FROM ks.t WHERE k = 1", [], { consistency: 1 })
+  await client.execute("SELECT * FROM ks.t")
+  expect(await counts()).toEqual([reads + 4, scans + 1, writes + 11])
+  const row = await ofTable("coordinator_write_latency")
+  const [median, percentile99, max] = ["p50th_ms", "p99th_ms", "max_ms"].map((name) => row[name] as number) as [number, number, number]
+  expect(median).toBeGreaterThan(0)
+  expect([median <= percentile99, percentile99 <= max]).toEqual([true, true])
+  expect((await rows("coordinator_read_latency")).some((each) => each["keyspace_name"] === "system_traces" && each["count"] === 0)).toBe(true)
+  await cluster.until("averaged", () => ofTable("coordinator_write_latency"), (each) => (each["per_second"] as number) > 0)
+})
+
 test("flushes, SSTables and the cache of their blocks", async () => {
   const flushesBefore = (await named("thread_pools", "MemtableFlushWriter"))["completed_tasks"] as number
   expect(await ofTable("max_sstable_size")).toMatchObject({ mebibytes: 0 })

@@ -5,7 +5,7 @@
 // With periodic something is, or the test could not fail.
 import { expect, test } from "vitest"
 import { CONSISTENCY, type Consistency } from "../../cql/errors.ts"
-import type { CommitLogSync } from "../../storage/commit-log.ts"
+import type { CommitLogSync } from "../../storage/log/commit-log.ts"
 import { SimulatedCluster } from "./cluster.ts"
 import { forSeeds } from "./seeds.ts"
 

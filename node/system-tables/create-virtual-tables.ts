@@ -1,6 +1,7 @@
 // Gives every virtual system table its rows. Tables without an entry here are empty: nothing that they would tell about
 // exists in this database, or nobody is using it yet.
 import type { VirtualTable } from "../../cql/virtual-table.ts"
+import { OPERATION, type Operation } from "../../coordinator/request-latencies.ts"
 import type { KeyspaceSchema, TableId } from "../../data/schema.ts"
 import { builtIndexesRows, storageAttachedIndexesRows } from "./index-rows.ts"
 import { clientsRows, diskUsageRows, settingsRows, sstableTasksRows } from "./activity-rows.ts"
@@ -10,6 +11,7 @@ import {
 } from "./schema-rows.ts"
 import { cachesRows, cqlMetricsRows, maxSSTableDurationRows, maxSSTableSizeRows, pendingHintsRows, snapshotsRows, threadPoolsRows, viewUpdatesRows } from "./figures-rows.ts"
 import { inboundRows, outboundRows } from "./internode-rows.ts"
+import { latencyRows } from "./latency-rows.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
 import type { NodeActivity, SystemSource } from "./system-source.ts"
 import { type SystemRow, VirtualRows, type VirtualRowsSource } from "./virtual-rows.ts"
@@ -29,6 +31,9 @@ const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
   "system_views.settings": settingsRows,
   "system_views.sstable_tasks": (source) => sstableTasksRows(source, allKeyspaces(source)),
   "system_views.caches": (source) => ofActivity(source, cachesRows),
+  "system_views.coordinator_read_latency": (source) => requestRows(source, OPERATION.read),
+  "system_views.coordinator_scan_latency": (source) => requestRows(source, OPERATION.scan),
+  "system_views.coordinator_write_latency": (source) => requestRows(source, OPERATION.write),
   "system_views.cql_metrics": (source) => ofActivity(source, cqlMetricsRows),
   "system_views.internode_inbound": (source) => ofActivity(source, (activity) => inboundRows(activity, source.snapshot())),
   "system_views.internode_outbound": (source) => ofActivity(source, (activity) => outboundRows(activity, source.snapshot())),
@@ -62,6 +67,10 @@ const VIRTUAL_SCHEMA_ROWS: Readonly<Record<string, SchemaRows>> = {
 
 function ofActivity({ activity }: SystemSource, rows: (activity: NodeActivity) => SystemRow[]): SystemRow[] {
   return activity === null ? [] : rows(activity)
+}
+
+function requestRows(source: SystemSource, operation: Operation): SystemRow[] {
+  return ofActivity(source, ({ requests }) => latencyRows((table) => requests().of(table), operation, allKeyspaces(source)))
 }
 
 /** Every virtual table of `systemKeyspaces()` by id. */

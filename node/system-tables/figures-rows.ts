@@ -1,6 +1,6 @@
 // Rows of system_views about storage, statements, hints and views: figures that the parts of the node keep.
 import type { KeyspaceSchema, TableSchema } from "../../data/schema.ts"
-import type { CacheFigures } from "../../storage/block-cache.ts"
+import type { CacheFigures } from "../../storage/sstable/block-cache.ts"
 import type { PoolFigures } from "../../runtime/real/real-jobs.ts"
 import type { NodeActivity, SystemSource } from "./system-source.ts"
 import type { SystemRow } from "./virtual-rows.ts"

@@ -2,6 +2,7 @@
 import type { ClientState } from "../../cql/request.ts"
 import type { Liveness, Snapshot } from "../../coordinator/cluster-metadata.ts"
 import type { StatementFigures } from "../../coordinator/execute.ts"
+import type { RequestLatencies } from "../../coordinator/request-latencies.ts"
 import type { Hints } from "../../coordinator/hints.ts"
 import type { ViewManager } from "../../coordinator/views/view-manager.ts"
 import type { RunningCompaction, TableStats } from "../../data/local-store.ts"
@@ -31,6 +32,8 @@ export interface NodeActivity {
   readonly network: Pick<WsNetwork, "linkFigures">
   readonly views: Pick<ViewManager, "pendingByView">
   statements(): StatementFigures
+  /** Clients' requests. */
+  requests(): Pick<RequestLatencies, "of">
 }
 
 export interface SystemSource {

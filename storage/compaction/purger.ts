@@ -14,8 +14,8 @@ import { CELL_KIND, type Deletion, type RangeTombstone } from "../../data/row.ts
 import { FLAG, clusteringEnd, decodeRow, encodeRow, itemFlags, simpleColumnsAt, simpleTimestampAt } from "../../data/row-format.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import { compareInt64, highOfBigInt, lowOfBigInt } from "../../data/timestamp.ts"
-import { countSlots, sortedTokens } from "../partition-index.ts"
-import type { SSTable } from "../sstable.ts"
+import { countSlots, sortedTokens } from "../memtable/partition-index.ts"
+import type { SSTable } from "../sstable/sstable.ts"
 import { type PurgeRules, purgeEntry, purgeRow } from "./purge-row.ts"
 import { TokenList, TokenSet } from "./token-set.ts"
 

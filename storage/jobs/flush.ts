@@ -2,14 +2,14 @@
 import type { Disk } from "../../runtime/disk.ts"
 import { resolveTable } from "../../data/resolve-schema.ts"
 import type { TableDescriptor } from "../../data/schema.ts"
-import { MemtableSource } from "../memtable-source.ts"
-import { nextWithToken, partitionKey } from "../memtable.ts"
-import { type PartitionIndexShards, countSlots, findInSlots, sortedTokens } from "../partition-index.ts"
-import { PartitionMerge } from "../partition-merge.ts"
-import { RowVector } from "../row-vector.ts"
-import { SlabArena } from "../slab.ts"
-import { PartitionOutput, type SSTableJobResult, finishOutput, writerOptions } from "../sstable-output.ts"
-import { SSTableWriter } from "../sstable-writer.ts"
+import { MemtableSource } from "../memtable/memtable-source.ts"
+import { nextWithToken, partitionKey } from "../memtable/memtable.ts"
+import { type PartitionIndexShards, countSlots, findInSlots, sortedTokens } from "../memtable/partition-index.ts"
+import { PartitionMerge } from "../read/partition-merge.ts"
+import { RowVector } from "../memtable/row-vector.ts"
+import { SlabArena } from "../memtable/slab.ts"
+import { PartitionOutput, type SSTableJobResult, finishOutput, writerOptions } from "../sstable/sstable-output.ts"
+import { SSTableWriter } from "../sstable/sstable-writer.ts"
 
 export interface FlushSpec {
   readonly table: TableDescriptor

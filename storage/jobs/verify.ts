@@ -7,10 +7,10 @@ import { resolveTable } from "../../data/resolve-schema.ts"
 import { clusteringEnd, clusteringStart } from "../../data/row-format.ts"
 import type { TableDescriptor, TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
-import { BlockCache } from "../block-cache.ts"
+import { BlockCache } from "../sstable/block-cache.ts"
 import { CorruptFileError, DataDirectoryError } from "../errors.ts"
-import type { SSTableBlock } from "../sstable-block.ts"
-import { SSTable } from "../sstable.ts"
+import type { SSTableBlock } from "../sstable/sstable-block.ts"
+import { SSTable } from "../sstable/sstable.ts"
 
 const CACHE_BYTES = 1 << 20
 
