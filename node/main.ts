@@ -7,7 +7,7 @@ import { type StorageWords, addStorageOptions, storageSettings } from "./storage
 
 /** Runs the command in `argv` (as process.argv); sets the exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
-  const program = new Command("belvedere").description("A distributed wide-column store with Cassandra's language").showHelpAfterError().enablePositionalOptions()
+  const program = new Command("belvedere").description("A distributed wide-column store with Cassandra's language").showHelpAfterError("(--help lists the options)").enablePositionalOptions()
   addStart(program)
   addNode(program)
   program
@@ -46,6 +46,7 @@ function addStart(program: Command): void {
   program
     .command("start")
     .description("start a local cluster in the foreground, with the cities of the world loaded unless --empty")
+    .argument("[options...]", "behind --: options for every node, those of `belvedere node`")
     .option("--nodes <count>", "how many nodes", integer(1, 100), 3)
     .option("--data <directory>", "where the nodes keep their data", ".belvedere")
     .option("--empty", "without the data set", false)
@@ -56,8 +57,8 @@ function addStart(program: Command): void {
     .option("--admin-port <port>", "admin HTTP port", integer(1, 65535), DEFAULTS.adminPort)
     .option("--first-address <address>", "loopback address of the first node; the others follow it", ipv4, "127.0.0.1")
     .option("--verbose", "print the nodes' logs to standard error", false)
-    .action(async (options) => {
-      process.exitCode = await (await import("./start.ts")).start(options)
+    .action(async (nodeArguments: string[], options) => {
+      process.exitCode = await (await import("./start.ts")).start({ ...options, nodeArguments })
     })
 }
 

@@ -14,6 +14,8 @@ export interface StartOptions {
   readonly adminPort: number
   readonly firstAddress: string
   readonly verbose: boolean
+  /** Further words for every node's command line. */
+  readonly nodeArguments: readonly string[]
 }
 
 /** Resolves with the process's exit code once everything is stopped. */
