@@ -43,6 +43,15 @@ export class LatencyHistogram {
     this.#count += times
   }
 
+  /** Counts something whose value nobody has looked at: what is recorded stands for it. */
+  skip(): void {
+    this.#count++
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
   /** `seconds` have passed since the last call. */
   tick(seconds: number): void {
     const rate = (this.#count - this.#tickedCount) / seconds

@@ -21,6 +21,7 @@ import { NodeCoordinator } from "../coordinator/node-coordinator.ts"
 import { StatementExecutor } from "../coordinator/execute.ts"
 import { storedTables } from "../coordinator/schema-follower.ts"
 import type { MetadataState } from "../coordinator/snapshot.ts"
+import { TimedStore } from "../coordinator/timed-store.ts"
 import { ViewManager } from "../coordinator/views/view-manager.ts"
 import type { TableId } from "../data/schema.ts"
 import { loadQuickJs } from "../runtime/real/quickjs-module.ts"
@@ -187,7 +188,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
     if (parts !== null) peerChanged(parts, node, change)
   }
   const views: ViewManager = new ViewManager({
-    self, incarnation: identity.incarnation, router, metadata, liveness: heartbeats, clock, store: () => store, log: (line) => log.info(line),
+    self, incarnation: identity.incarnation, router, metadata, liveness: heartbeats, clock, store: () => local, log: (line) => log.info(line),
   })
   const jobs = new RealJobs({ modules: { flush: moduleUrl("../storage/jobs/flush.ts", import.meta.url), compact: moduleUrl("../storage/jobs/compact.ts", import.meta.url), verify: moduleUrl("../storage/jobs/verify.ts", import.meta.url) }, workerCount: 1, background: { kinds: ["compact", "verify"], workerCount: config.storage.concurrentCompactors } })
   const store: Store = await openStore({
@@ -200,14 +201,15 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
       failed: failures.backgroundFailed, logFailed: failures.logFailed, diskFailed: failures.diskFailed,
     },
   })
+  const local: TimedStore = new TimedStore(store, clock)
   const hints = new Hints({ disk, clock, directory: `${config.dataDirectory}/hints`, metadata, liveness: heartbeats, log: (line) => log.info(line), syncsBeforeAck: config.storage.commitlogSync !== "periodic" })
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
     clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table), compactions: () => store.compactions(),
-    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures, requests: () => executor.latencies },
+    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures, requests: () => executor.latencies, local },
   })
   const coordinator = new NodeCoordinator({
-    self, store, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
+    self, store: local, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
   })
   const functions = functionContext(config, clock, random)
   const executor = new StatementExecutor({
@@ -218,7 +220,9 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   })
   const ticker = new Ticker(clock, TICK_MS, (seconds) => {
     const { schema } = metadata.current()
-    executor.latencies.tick(seconds, (table) => schema.tableById(table) !== null)
+    const isKnown = (table: TableId): boolean => schema.tableById(table) !== null
+    executor.latencies.tick(seconds, isKnown)
+    local.tick(seconds, isKnown)
   })
   parts = {
     ...base, ticker, config, log, self, router, metadata, heartbeats, failures, store, jobs, views, hints, coordinator, protocol, listener: new RealByteListener(), admin: null, isReady: false,

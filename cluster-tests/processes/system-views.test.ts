@@ -80,6 +80,27 @@ test("requests are timed by table and kind", async () => {
   await cluster.until("averaged", () => ofTable("coordinator_write_latency"), (each) => (each["per_second"] as number) > 0)
 })
 
+test("what a node does with its own tables", async () => {
+  const counts = async (): Promise<number[]> => (await Promise.all(["read", "scan", "write"].map((kind) => ofTable(`local_${kind}_latency`)))).map((row) => row["count"] as number)
+  await client.execute("CREATE TABLE ks.own (k int, c int, v int, PRIMARY KEY (k, c))")
+  const own = async (table: string): Promise<Row> => (await rows(table, "WHERE keyspace_name = 'ks' AND table_name = 'own'"))[0] ?? {}
+  const before = (await counts()) as [number, number, number]
+  await write(0, 20)
+  expect((await counts())[2]).toBe(before[2] + 20)
+  for (let c = 0; c < 40; c++) await client.execute("INSERT INTO ks.own (k, c, v) VALUES (1, ?, 1)", [c], { prepare: true })
+  for (let c = 30; c < 40; c++) await client.execute("DELETE FROM ks.own WHERE k = 1 AND c = ?", [c], { prepare: true })
+  for (let times = 0; times < 3; times++) await client.execute("SELECT * FROM ks.own WHERE k = 1", [], { consistency: 1, prepare: true })
+  await client.execute("SELECT * FROM ks.own", [], { consistency: 1 })
+  expect(await own("local_write_latency")).toMatchObject({ count: 50 })
+  expect((await own("local_write_latency"))["max_ms"]).toBeGreaterThan(0)
+  expect(await own("local_read_latency")).toMatchObject({ count: 3 })
+  expect((await own("local_read_latency"))["p99th_ms"]).toBeGreaterThan(0)
+  expect(await own("local_scan_latency")).toMatchObject({ count: 1 })
+  // Of the first read and of the scan.
+  expect(await own("rows_per_read")).toMatchObject({ count: 2, max: 30, p50th: 30 })
+  expect(await own("tombstones_per_read")).toMatchObject({ count: 2, max: 10, p50th: 10 })
+})
+
 test("flushes, SSTables and the cache of their blocks", async () => {
   const flushesBefore = (await named("thread_pools", "MemtableFlushWriter"))["completed_tasks"] as number
   expect(await ofTable("max_sstable_size")).toMatchObject({ mebibytes: 0 })

@@ -11,7 +11,7 @@ import {
 } from "./schema-rows.ts"
 import { cachesRows, cqlMetricsRows, maxSSTableDurationRows, maxSSTableSizeRows, pendingHintsRows, snapshotsRows, threadPoolsRows, viewUpdatesRows } from "./figures-rows.ts"
 import { inboundRows, outboundRows } from "./internode-rows.ts"
-import { latencyRows } from "./latency-rows.ts"
+import { distributionRows, latencyRows } from "./latency-rows.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
 import type { NodeActivity, SystemSource } from "./system-source.ts"
 import { type SystemRow, VirtualRows, type VirtualRowsSource } from "./virtual-rows.ts"
@@ -37,11 +37,16 @@ const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
   "system_views.cql_metrics": (source) => ofActivity(source, cqlMetricsRows),
   "system_views.internode_inbound": (source) => ofActivity(source, (activity) => inboundRows(activity, source.snapshot())),
   "system_views.internode_outbound": (source) => ofActivity(source, (activity) => outboundRows(activity, source.snapshot())),
+  "system_views.local_read_latency": (source) => operationRows(source, OPERATION.read),
+  "system_views.local_scan_latency": (source) => operationRows(source, OPERATION.scan),
+  "system_views.local_write_latency": (source) => operationRows(source, OPERATION.write),
   "system_views.max_sstable_duration": (source) => ofActivity(source, (activity) => maxSSTableDurationRows(activity, allKeyspaces(source))),
   "system_views.max_sstable_size": (source) => ofActivity(source, (activity) => maxSSTableSizeRows(activity, allKeyspaces(source))),
   "system_views.pending_hints": (source) => ofActivity(source, (activity) => pendingHintsRows(activity, source)),
+  "system_views.rows_per_read": (source) => ofActivity(source, ({ local }) => distributionRows((table) => local.of(table)?.rows ?? null, allKeyspaces(source))),
   "system_views.snapshots": (source) => ofActivity(source, snapshotsRows),
   "system_views.thread_pools": (source) => ofActivity(source, threadPoolsRows),
+  "system_views.tombstones_per_read": (source) => ofActivity(source, ({ local }) => distributionRows((table) => local.of(table)?.tombstones ?? null, allKeyspaces(source))),
   "system_views.view_updates": (source) => ofActivity(source, (activity) => viewUpdatesRows(activity, source)),
   "system.IndexInfo": builtIndexesRows,
   "system_views.sai_column_indexes": storageAttachedIndexesRows,
@@ -71,6 +76,10 @@ function ofActivity({ activity }: SystemSource, rows: (activity: NodeActivity) =
 
 function requestRows(source: SystemSource, operation: Operation): SystemRow[] {
   return ofActivity(source, ({ requests }) => latencyRows((table) => requests().of(table), operation, allKeyspaces(source)))
+}
+
+function operationRows(source: SystemSource, operation: Operation): SystemRow[] {
+  return ofActivity(source, ({ local }) => latencyRows((table) => local.of(table)?.latencies ?? null, operation, allKeyspaces(source)))
 }
 
 /** Every virtual table of `systemKeyspaces()` by id. */

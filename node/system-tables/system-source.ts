@@ -3,6 +3,7 @@ import type { ClientState } from "../../cql/request.ts"
 import type { Liveness, Snapshot } from "../../coordinator/cluster-metadata.ts"
 import type { StatementFigures } from "../../coordinator/execute.ts"
 import type { RequestLatencies } from "../../coordinator/request-latencies.ts"
+import type { TimedStore } from "../../coordinator/timed-store.ts"
 import type { Hints } from "../../coordinator/hints.ts"
 import type { ViewManager } from "../../coordinator/views/view-manager.ts"
 import type { RunningCompaction, TableStats } from "../../data/local-store.ts"
@@ -34,6 +35,8 @@ export interface NodeActivity {
   statements(): StatementFigures
   /** Clients' requests. */
   requests(): Pick<RequestLatencies, "of">
+  /** What the node does with its own tables, for whomever. */
+  readonly local: Pick<TimedStore, "of">
 }
 
 export interface SystemSource {
