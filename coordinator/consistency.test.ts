@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { CONSISTENCY } from "../cql/errors.ts"
 import { blockFor, isDataCenterLocal, isEachQuorum, validateForRead, validateForWrite } from "./consistency.ts"
-import { parseReplication } from "./replication.ts"
+import { parseReplication } from "./cluster/replication.ts"
 
 const simple = (factor: number) => parseReplication({ class: "SimpleStrategy", replication_factor: String(factor) }, 0)
 const twoCenters = parseReplication({ class: "NetworkTopologyStrategy", dc1: "3", dc2: "2" }, 0)

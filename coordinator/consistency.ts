@@ -4,7 +4,7 @@
 //
 // SERIAL and LOCAL_SERIAL reads are quorum reads: they promise to see finished conditional updates, which write quorums.
 import { CONSISTENCY, type Consistency, InvalidRequestError, consistencyName } from "../cql/errors.ts"
-import { type Replication, factorOf } from "./replication.ts"
+import { type Replication, factorOf } from "./cluster/replication.ts"
 
 /** Acknowledgements a request at this level needs, without pending replicas. */
 export function blockFor(consistency: Consistency, replication: Replication, dataCenter: string): number {

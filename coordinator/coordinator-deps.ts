@@ -6,7 +6,7 @@ import type { Clock } from "../runtime/clock.ts"
 import type { NodeId } from "../runtime/network.ts"
 import type { Maybe } from "../runtime/pure.ts"
 import type { Random } from "../runtime/random.ts"
-import type { ClusterMetadata, Liveness } from "./cluster-metadata.ts"
+import type { ClusterMetadata, Liveness } from "./cluster/cluster-metadata.ts"
 import type { MessageRouter } from "./messages.ts"
 import type { Trace } from "./trace.ts"
 

@@ -9,13 +9,13 @@ import type { ReadCommand } from "../data/read-command.ts"
 import { mutationTokenHigh, mutationTokenLow } from "../data/mutation.ts"
 import type { NodeId } from "../runtime/network.ts"
 import { AssertionError, Buffer, type Maybe, isPromise } from "../runtime/pure.ts"
-import { type Snapshot, MetadataUnavailableError } from "./cluster-metadata.ts"
+import { type Snapshot, MetadataUnavailableError } from "./cluster/cluster-metadata.ts"
 import type { CoordinatorDeps } from "./coordinator-deps.ts"
 import { FAILURE } from "./failure.ts"
 import { type Message, type MessageRouter, VERB } from "./messages.ts"
-import { tablesOf } from "./mutation-tables.ts"
-import { READ_FLAG, decodeReadCommand, decodeReadHead } from "./read-command-codec.ts"
-import { ResponseWriter, digestResponse } from "./read-response.ts"
+import { tablesOf } from "./writes/mutation-tables.ts"
+import { READ_FLAG, decodeReadCommand, decodeReadHead } from "./reads/read-command-codec.ts"
+import { ResponseWriter, digestResponse } from "./reads/read-response.ts"
 
 /** Who asked, and what the answer carries. */
 interface Asker {

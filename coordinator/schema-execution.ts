@@ -4,8 +4,8 @@ import type { SchemaPlan, TruncatePlan } from "../cql/plan.ts"
 import type { Reply } from "../cql/request.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { Random } from "../runtime/random.ts"
-import { type ClusterMetadata, MetadataUnavailableError, StaleSchemaError } from "./cluster-metadata.ts"
-import { clusterShape } from "./cluster-shape.ts"
+import { type ClusterMetadata, MetadataUnavailableError, StaleSchemaError } from "./cluster/cluster-metadata.ts"
+import { clusterShape } from "./cluster/cluster-shape.ts"
 
 export interface SchemaExecutionDeps {
   readonly metadata: ClusterMetadata

@@ -2,7 +2,7 @@ import { expect, test } from "vitest"
 import { timeUuidMs } from "../cql/functions/time-functions.ts"
 import { createSimulation } from "../runtime/simulated/simulation.ts"
 import { TimeUuids } from "./time-uuids.ts"
-import { WriteTimestamps } from "./write-timestamps.ts"
+import { WriteTimestamps } from "./writes/write-timestamps.ts"
 import { toNumber } from "../data/timestamp.ts"
 
 test("time UUIDs are version 1, of now, and all different while the clock stands still", () => {

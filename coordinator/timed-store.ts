@@ -15,7 +15,7 @@ import type { Token, TokenRange } from "../data/topology.ts"
 import type { Clock } from "../runtime/clock.ts"
 import { Buffer, type Maybe, isPromise } from "../runtime/pure.ts"
 import { LatencyHistogram } from "./latency-histogram.ts"
-import { firstTable, tablesOf } from "./mutation-tables.ts"
+import { firstTable, tablesOf } from "./writes/mutation-tables.ts"
 import { OPERATION, type OperationHistograms } from "./request-latencies.ts"
 
 /** Powers of two. */

@@ -16,11 +16,11 @@ import type { Clock } from "../runtime/clock.ts"
 import type { NodeId } from "../runtime/network.ts"
 import type { Random } from "../runtime/random.ts"
 import { Buffer } from "../runtime/pure.ts"
-import type { Snapshot } from "./cluster-metadata.ts"
+import type { Snapshot } from "./cluster/cluster-metadata.ts"
 import type { Coordinator } from "./coordinator.ts"
 import { TimeUuids } from "./time-uuids.ts"
 import type { Trace } from "./trace.ts"
-import { WriteTimestamps } from "./write-timestamps.ts"
+import { WriteTimestamps } from "./writes/write-timestamps.ts"
 
 const TTL_SECONDS = 86_400
 const MAX_EVENTS = 1000

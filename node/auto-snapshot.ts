@@ -1,6 +1,6 @@
 // The snapshot that a node takes of a table before it truncates or drops it, so that a slip of the hand can be undone. Of
 // base tables only: views follow what comes back. A table says no with allow_auto_snapshot, a node with --no-auto-snapshot.
-import type { MetadataState } from "../coordinator/snapshot.ts"
+import type { MetadataState } from "../coordinator/cluster/snapshot.ts"
 import type { SchemaDescriptor, TableDescriptor } from "../data/schema.ts"
 import { resolveSchema } from "../data/resolve-schema.ts"
 import type { StoreOperations } from "../storage/store-operations.ts"

@@ -3,7 +3,7 @@ import { SchemaSandbox } from "../cql/schema/sandbox.ts"
 import { loadQuickJs } from "../runtime/real/quickjs-module.ts"
 import { ScriptSandbox } from "../cql/scripts/sandbox.ts"
 import { DEFAULT_SCRIPT_LIMITS } from "../cql/scripts/script-host.ts"
-import type { Snapshot } from "../coordinator/cluster-metadata.ts"
+import type { Snapshot } from "../coordinator/cluster/cluster-metadata.ts"
 import { schemaEvents } from "./events.ts"
 
 /** What clients hear when the statement is run. */

@@ -1,5 +1,5 @@
 // What changed between two snapshots, as the events that clients register for.
-import type { Snapshot } from "../coordinator/cluster-metadata.ts"
+import type { Snapshot } from "../coordinator/cluster/cluster-metadata.ts"
 import type { SchemaEvent, TopologyEvent } from "../cql/request.ts"
 import type { AggregateDescriptor, FunctionDescriptor, KeyspaceSchema } from "../data/schema.ts"
 import { typeName } from "../data/types/type-name.ts"

@@ -1,6 +1,6 @@
 // Who is up: every node sends every other a heartbeat, whose envelope also carries its metadata epoch. A peer is up while
 // its link is up and the failure detector has not given it up.
-import type { Liveness } from "../coordinator/cluster-metadata.ts"
+import type { Liveness } from "../coordinator/cluster/cluster-metadata.ts"
 import { type MessageRouter, VERB } from "../coordinator/messages.ts"
 import type { Clock, Timer } from "../runtime/clock.ts"
 import { LANE } from "../runtime/network.ts"

@@ -1,12 +1,12 @@
 import { afterEach, expect, test } from "vitest"
-import { applyChange, emptyState } from "../coordinator/snapshot.ts"
+import { applyChange, emptyState } from "../coordinator/cluster/snapshot.ts"
 import { SimulatedRandom } from "../runtime/simulated/simulated-random.ts"
 import type { NodeConfig } from "./config.ts"
 import { parseEndpoint } from "./config.ts"
 import { schemaEvents, topologyEvents } from "./events.ts"
 import { createLog } from "./log.ts"
 import { beginCluster, isFirstSeed } from "./membership.ts"
-import { buildSnapshot } from "../coordinator/snapshot.ts"
+import { buildSnapshot } from "../coordinator/cluster/snapshot.ts"
 import { DEFAULT_STORAGE_SETTINGS } from "./storage-settings.ts"
 
 const lines: string[] = []

@@ -4,8 +4,8 @@
 //
 // A node that joins a cluster with user keyspaces is refused: the data it would own would have to be streamed to it first.
 import { setTimeout as sleep } from "node:timers/promises"
-import { allocateTokens } from "../coordinator/token-allocation.ts"
-import { type MetadataState, applyChange, emptyState } from "../coordinator/snapshot.ts"
+import { allocateTokens } from "../coordinator/cluster/token-allocation.ts"
+import { type MetadataState, applyChange, emptyState } from "../coordinator/cluster/snapshot.ts"
 import type { NodeDescriptor } from "../data/topology.ts"
 import type { JoinNetwork } from "../runtime/network.ts"
 import type { Random } from "../runtime/random.ts"

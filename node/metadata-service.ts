@@ -6,9 +6,9 @@
 // What it does not do: survive the loss of the leader's disk, or change the schema while the leader is down.
 import {
   type Change, type ClusterMetadata, MetadataUnavailableError, type Snapshot, StaleSchemaError, type Unsubscribe,
-} from "../coordinator/cluster-metadata.ts"
+} from "../coordinator/cluster/cluster-metadata.ts"
 import { type Message, type MessageRouter, VERB } from "../coordinator/messages.ts"
-import { type MetadataState, applyChange, buildSnapshot } from "../coordinator/snapshot.ts"
+import { type MetadataState, applyChange, buildSnapshot } from "../coordinator/cluster/snapshot.ts"
 import type { Epoch } from "../data/schema.ts"
 import type { Clock, Timer } from "../runtime/clock.ts"
 import { LANE } from "../runtime/network.ts"

@@ -8,7 +8,7 @@ import { rowBytes } from "../../data/row-format.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import type { Token } from "../../data/topology.ts"
 import { mergeEntries } from "../../data/view-entry.ts"
-import { isRowLive } from "../../coordinator/row-liveness.ts"
+import { isRowLive } from "../../coordinator/reads/row-liveness.ts"
 import type { Buffer } from "../../runtime/pure.ts"
 
 const EVERYTHING: readonly ClusteringSlice[] = [{ start: new Uint8Array(0), startInclusive: true, end: new Uint8Array(0), endInclusive: true }]

@@ -2,8 +2,8 @@
 // after a delay of its own. How the list is replicated is tested elsewhere; here it never fails, but nodes do lag.
 import {
   type Change, type ClusterMetadata, MetadataUnavailableError, type Snapshot, type Unsubscribe,
-} from "../../coordinator/cluster-metadata.ts"
-import { type MetadataState, applyChange, buildSnapshot, emptyState } from "../../coordinator/snapshot.ts"
+} from "../../coordinator/cluster/cluster-metadata.ts"
+import { type MetadataState, applyChange, buildSnapshot, emptyState } from "../../coordinator/cluster/snapshot.ts"
 import type { Epoch, KeyspaceSchema } from "../../data/schema.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import type { Random } from "../../runtime/random.ts"

@@ -1,13 +1,13 @@
 // One node of a simulated cluster: the real coordinator, executor, hints and views on simulated ports, over the real store
 // or one in memory.
 import { join } from "node:path/posix"
-import type { Liveness } from "../../coordinator/cluster-metadata.ts"
+import type { Liveness } from "../../coordinator/cluster/cluster-metadata.ts"
 import { DEFAULT_TIMEOUTS } from "../../coordinator/coordinator-deps.ts"
 import { StatementExecutor } from "../../coordinator/execute.ts"
-import { Hints } from "../../coordinator/hints.ts"
+import { Hints } from "../../coordinator/hints/hints.ts"
 import { MessageRouter, VERB } from "../../coordinator/messages.ts"
 import { NodeCoordinator } from "../../coordinator/node-coordinator.ts"
-import { followSchema, storedTables, truncateFirst } from "../../coordinator/schema-follower.ts"
+import { followSchema, storedTables, truncateFirst } from "../../coordinator/cluster/schema-follower.ts"
 import { ViewManager } from "../../coordinator/views/view-manager.ts"
 import { compileStatement } from "../../cql/compile.ts"
 import { DEFAULT_SCRIPT_LIMITS } from "../../cql/scripts/script-host.ts"

@@ -7,14 +7,14 @@ import { type ClusteringSlice, type IndexSearch, NO_LIMIT, type ReadCommand } fr
 import { clusteringEnd, clusteringStart } from "../../data/row-format.ts"
 import type { Placement, Token, TokenRange } from "../../data/topology.ts"
 import { Buffer } from "../../runtime/pure.ts"
-import type { ClusterView } from "../cluster-view.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { CoordinatorDeps } from "../coordinator-deps.ts"
 import type { Exchanges } from "../exchanges.ts"
-import type { ReadExchange } from "../read-exchange.ts"
-import { type MergedAnswer, mergeAnswers } from "../read-merge.ts"
-import { chooseReplicas } from "../read-replicas.ts"
-import type { ReplicaLatency } from "../replica-latency.ts"
-import { readResponse } from "../response-reader.ts"
+import type { ReadExchange } from "../reads/read-exchange.ts"
+import { type MergedAnswer, mergeAnswers } from "../reads/read-merge.ts"
+import { chooseReplicas } from "../reads/read-replicas.ts"
+import type { ReplicaLatency } from "../reads/replica-latency.ts"
+import { readResponse } from "../reads/response-reader.ts"
 
 const NO_BYTES = Buffer.alloc(0)
 

@@ -7,8 +7,8 @@ import type { SchemaDescriptor, TableDescriptor } from "../../data/schema.ts"
 import { encodeClustering, rowBytes } from "../../data/row-format.ts"
 import { tokenOf } from "../../data/token.ts"
 import { Buffer } from "../../runtime/pure.ts"
-import type { Change, ClusterMetadata, Snapshot } from "../cluster-metadata.ts"
-import { applyChange, buildSnapshot, emptyState } from "../snapshot.ts"
+import type { Change, ClusterMetadata, Snapshot } from "../cluster/cluster-metadata.ts"
+import { applyChange, buildSnapshot, emptyState } from "../cluster/snapshot.ts"
 import { IndexBuilder } from "./index-builder.ts"
 
 const INT = { kind: "native", name: "int" } as const

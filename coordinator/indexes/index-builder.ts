@@ -15,7 +15,7 @@ import { FULL_RANGE } from "../../data/token.ts"
 import type { Token } from "../../data/topology.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { Buffer } from "../../runtime/pure.ts"
-import type { ClusterMetadata, Snapshot } from "../cluster-metadata.ts"
+import type { ClusterMetadata, Snapshot } from "../cluster/cluster-metadata.ts"
 
 const ROWS_PER_STEP = 250
 const ROWS_PER_REPORT = 100_000

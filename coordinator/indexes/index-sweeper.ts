@@ -21,7 +21,7 @@ import { FULL_RANGE } from "../../data/token.ts"
 import type { Token } from "../../data/topology.ts"
 import type { Clock, Timer } from "../../runtime/clock.ts"
 import { Buffer } from "../../runtime/pure.ts"
-import type { ClusterMetadata } from "../cluster-metadata.ts"
+import type { ClusterMetadata } from "../cluster/cluster-metadata.ts"
 
 const SWEEP_MS = 10 * 60_000
 /** An index is swept again when it has this many bytes more, and half as many again. */

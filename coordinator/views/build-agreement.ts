@@ -12,7 +12,7 @@ import type { TableSchema } from "../../data/schema.ts"
 import type { TokenRange } from "../../data/topology.ts"
 import type { Clock, Timer } from "../../runtime/clock.ts"
 import { Buffer } from "../../runtime/pure.ts"
-import type { ClusterMetadata, Liveness } from "../cluster-metadata.ts"
+import type { ClusterMetadata, Liveness } from "../cluster/cluster-metadata.ts"
 import { type Message, type MessageRouter, VERB } from "../messages.ts"
 import { digestRows } from "./row-walk.ts"
 

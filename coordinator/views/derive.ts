@@ -11,7 +11,7 @@ import type { TableSchema } from "../../data/schema.ts"
 import { tokenOf } from "../../data/token.ts"
 import { keysToNotify } from "../../data/view-entry.ts"
 import type { Buffer } from "../../runtime/pure.ts"
-import type { Snapshot } from "../cluster-metadata.ts"
+import type { Snapshot } from "../cluster/cluster-metadata.ts"
 import { viewPartitionKey, writeEntry } from "./entry-mutation.ts"
 import { FlatObligations, encodeObligation } from "./obligation.ts"
 

@@ -11,8 +11,8 @@ import type { SchemaDescriptor, TableSchema } from "../../data/schema.ts"
 import { BASE_DESCRIPTOR, BASE_ID, type BaseColumn, type ViewDefinition, makeView } from "../../data/testdata/view-tables.ts"
 import { tokenOf } from "../../data/token.ts"
 import { Buffer, type Maybe } from "../../runtime/pure.ts"
-import type { Change, Snapshot } from "../cluster-metadata.ts"
-import { type MetadataState, applyChange, buildSnapshot, emptyState } from "../snapshot.ts"
+import type { Change, Snapshot } from "../cluster/cluster-metadata.ts"
+import { type MetadataState, applyChange, buildSnapshot, emptyState } from "../cluster/snapshot.ts"
 
 export const VIEW_ID = 1001
 

@@ -2,7 +2,7 @@
 //
 // Nothing expires on its way here, and what is received is processed at once: these columns are zero, and equal to what was received.
 // Bytes are those of messages, without frames. How long a connection was throttled is not known, so that column is null.
-import type { Snapshot } from "../../coordinator/cluster-metadata.ts"
+import type { Snapshot } from "../../coordinator/cluster/cluster-metadata.ts"
 import type { LinkFigures } from "../../runtime/real/ws-network.ts"
 import type { NodeActivity } from "./system-source.ts"
 import type { SystemRow } from "./virtual-rows.ts"

@@ -1,5 +1,5 @@
 // Rows of system.local, peers and peers_v2, and of the tables about views and nodes.
-import type { Snapshot } from "../../coordinator/cluster-metadata.ts"
+import type { Snapshot } from "../../coordinator/cluster/cluster-metadata.ts"
 import type { TableSchema } from "../../data/schema.ts"
 import type { NodeDescriptor } from "../../data/topology.ts"
 import { CQL_VERSION, NATIVE_PROTOCOL_VERSION, PARTITIONER, RELEASE_VERSION, type SystemSource } from "./system-source.ts"

@@ -1,10 +1,10 @@
 // What the system tables show, and where it comes from. `node/` gives one of these at start.
 import type { ClientState } from "../../cql/request.ts"
-import type { Liveness, Snapshot } from "../../coordinator/cluster-metadata.ts"
+import type { Liveness, Snapshot } from "../../coordinator/cluster/cluster-metadata.ts"
 import type { StatementFigures } from "../../coordinator/execute.ts"
 import type { RequestLatencies } from "../../coordinator/request-latencies.ts"
 import type { TimedStore } from "../../coordinator/timed-store.ts"
-import type { Hints } from "../../coordinator/hints.ts"
+import type { Hints } from "../../coordinator/hints/hints.ts"
 import type { ViewManager } from "../../coordinator/views/view-manager.ts"
 import type { RunningCompaction, TableStats } from "../../data/local-store.ts"
 import type { TableId } from "../../data/schema.ts"

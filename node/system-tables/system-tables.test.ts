@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { buildSnapshot, emptyState } from "../../coordinator/snapshot.ts"
+import { buildSnapshot, emptyState } from "../../coordinator/cluster/snapshot.ts"
 import { ByteReader } from "../../data/bytes.ts"
 import type { RowSink } from "../../data/local-store.ts"
 import { visitMutation } from "../../data/mutation.ts"
