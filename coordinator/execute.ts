@@ -12,7 +12,7 @@ import type { BatchPlan, CasRequest, DescribePlan, DirectSelect, EncodeContext, 
 import type { BatchEntry, BatchType, BoundValues, QueryOptions, Reply, RequestHandler } from "../cql/request.ts"
 import { type ConditionalEntry, bindConditionalBatch } from "../cql/writes/cas-plan.ts"
 import { MutationWriter } from "../data/mutation.ts"
-import type { Schema } from "../data/schema.ts"
+import type { Schema, TableId } from "../data/schema.ts"
 import type { Clock } from "../runtime/clock.ts"
 import type { NodeId } from "../runtime/network.ts"
 import { Buffer } from "../runtime/pure.ts"
@@ -110,6 +110,17 @@ export class StatementExecutor implements RequestHandler {
   get figures(): StatementFigures {
     const { size, evicted } = this.#prepared
     return { preparedCount: size, preparedEvicted: evicted, preparedExecuted: this.#preparedExecuted, regularExecuted: this.#regularExecuted }
+  }
+
+  /** See BatchWriter.sizes. */
+  get batchSizes(): BatchWriter["sizes"] {
+    return this.#batches.sizes
+  }
+
+  /** For averages: `seconds` have passed since the last call. `isKnown`: whether the table is there still. */
+  tick(seconds: number, isKnown: (id: TableId) => boolean): void {
+    this.latencies.tick(seconds, isKnown)
+    this.#batches.tick(seconds)
   }
 
   query(text: string, options: QueryOptions, reply: Reply): void {

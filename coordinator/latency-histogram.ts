@@ -18,10 +18,11 @@ export interface Distribution {
   /** 0 when nothing came in the last minutes. */
   readonly median: number
   readonly percentile99: number
+  readonly percentile999: number
   readonly max: number
 }
 
-export const NO_VALUES: Distribution = { count: 0, perSecond: 0, median: 0, percentile99: 0, max: 0 }
+export const NO_VALUES: Distribution = { count: 0, perSecond: 0, median: 0, percentile99: 0, percentile999: 0, max: 0 }
 
 export class LatencyHistogram {
   #count = 0
@@ -70,7 +71,10 @@ export class LatencyHistogram {
 
   distribution(): Distribution {
     const max = Math.max(this.#windowMax, this.#beforeMax)
-    return { count: this.#count, perSecond: this.#perSecond, median: Math.min(this.#percentile(0.5), max), percentile99: Math.min(this.#percentile(0.99), max), max }
+    return {
+      count: this.#count, perSecond: this.#perSecond, median: Math.min(this.#percentile(0.5), max), percentile99: Math.min(this.#percentile(0.99), max),
+      percentile999: Math.min(this.#percentile(0.999), max), max,
+    }
   }
 
   /** The largest value of the bucket that it falls in. */

@@ -206,7 +206,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const virtualTables = createVirtualTables({
     snapshot: () => metadata.current(), self, liveness: heartbeats, generation: Math.floor(base.startedMicros / 1e6),
     clients: () => protocol.clients(), settings: () => settings(config), stats: (table) => store.stats(table), compactions: () => store.compactions(),
-    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures, requests: () => executor.latencies, local },
+    activity: { storage: store.operations, jobs, hints, network, views, statements: () => executor.figures, requests: () => executor.latencies, batchSizes: () => executor.batchSizes, local },
   })
   const coordinator = new NodeCoordinator({
     self, store: local, router, metadata, liveness: heartbeats, clock, random: random.child("coordinator"), hints, derive: views.derive, virtualTables, timeouts: DEFAULT_TIMEOUTS,
@@ -221,7 +221,7 @@ async function build(config: NodeConfig, base: Base, membership: Membership, log
   const ticker = new Ticker(clock, TICK_MS, (seconds) => {
     const { schema } = metadata.current()
     const isKnown = (table: TableId): boolean => schema.tableById(table) !== null
-    executor.latencies.tick(seconds, isKnown)
+    executor.tick(seconds, isKnown)
     local.tick(seconds, isKnown)
   })
   parts = {

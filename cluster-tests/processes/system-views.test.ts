@@ -68,6 +68,8 @@ test("requests are timed by table and kind", async () => {
   const [reads, scans, writes] = (await counts()) as [number, number, number]
   await write(0, 10)
   await client.execute("BEGIN BATCH INSERT INTO ks.t (k, v) VALUES (1, 1); INSERT INTO ks.t (k, v) VALUES (2, 2); APPLY BATCH")
+  expect(await named("batch_metrics", "partitions_per_logged_batch")).toMatchObject({ max: 2, p50th: 2, p99th: 2, p999th: 2 })
+  expect(await named("batch_metrics", "partitions_per_unlogged_batch")).toMatchObject({ max: 0 })
   for (let k = 0; k < 3; k++) await client.execute("SELECT * FROM ks.t WHERE k = ?", [k], { prepare: true })
   await client.execute("SELECT * FROM ks.t WHERE k = 1", [], { consistency: 1 })
   await client.execute("SELECT * FROM ks.t")

@@ -8,11 +8,14 @@ import { combineMutations } from "../../data/combine-mutations.ts"
 import type { Schema } from "../../data/schema.ts"
 import { Buffer } from "../../runtime/pure.ts"
 import type { Completion } from "../coordinator.ts"
+import { LatencyHistogram } from "../latency-histogram.ts"
 import { GroupCompletion } from "../group-completion.ts"
 import type { NodeCoordinator } from "../node-coordinator.ts"
 import { firstTable, mutationSizeAt } from "./mutation-tables.ts"
 
 export class BatchWriter {
+  /** Partitions in each batch; of counters, mutations, since they are not combined. */
+  readonly sizes: Readonly<Record<BatchType, LatencyHistogram>> = { LOGGED: new LatencyHistogram(), UNLOGGED: new LatencyHistogram(), COUNTER: new LatencyHistogram() }
   readonly #coordinator: NodeCoordinator
 
   constructor(coordinator: NodeCoordinator) {
@@ -31,30 +34,40 @@ export class BatchWriter {
       return
     }
     if (plans.every(({ table }) => table.keyspace === keyspace)) {
-      this.#writeKeyspace(kind, keyspace, mutations, count, consistency, schema, completion)
+      this.sizes[kind].record(this.#writeKeyspace(kind, keyspace, mutations, count, consistency, schema, completion), 1)
       return
     }
     const parts = byKeyspace(mutations, schema)
     if (kind === "LOGGED") {
       const combined = [...parts].map(([name, part]) => ({ keyspace: name, ...combineMutations(Buffer.concat(part), part.length, schema) }))
+      this.sizes[kind].record(combined.reduce((sum, part) => sum + part.count, 0), 1)
       this.#coordinator.writeLogged(combined, consistency, completion)
       return
     }
     const group = new GroupCompletion(parts.size, completion)
-    for (const [name, part] of parts) this.#writeKeyspace(kind, name, Buffer.concat(part), part.length, consistency, schema, group)
+    let partitions = 0
+    for (const [name, part] of parts) partitions += this.#writeKeyspace(kind, name, Buffer.concat(part), part.length, consistency, schema, group)
+    this.sizes[kind].record(partitions, 1)
   }
 
+  /** `seconds` have passed since the last call. */
+  tick(seconds: number): void {
+    for (const histogram of Object.values(this.sizes)) histogram.tick(seconds)
+  }
+
+  /** Returns how many mutations it makes. */
   #writeKeyspace(
     type: BatchType, keyspace: string, mutations: Buffer, count: number, consistency: Consistency, schema: Schema, completion: Completion,
-  ): void {
+  ): number {
     if (type === "COUNTER") {
       // They add up instead of replacing each other: nothing is combined.
       this.#coordinator.writeCounters(keyspace, mutations, count, consistency, completion)
-      return
+      return count
     }
     const combined = count === 1 ? { bytes: mutations, count } : combineMutations(mutations, count, schema)
     if (type === "LOGGED" && combined.count > 1) this.#coordinator.writeLogged([{ keyspace, ...combined }], consistency, completion)
     else this.#coordinator.write(keyspace, combined.bytes, combined.count, consistency, writeTypeOf(combined.count), completion)
+    return combined.count
   }
 }
 

@@ -9,7 +9,7 @@ import { builtViewsRows, gossipRows, localRows, peersRows, peersV2Rows, viewBuil
 import {
   type SchemaRows, aggregatesRows, columnsRows, droppedColumnsRows, functionsRows, indexesRows, keyspacesRows, tablesRows, typesRows, viewsRows, virtualKeyspacesRows, virtualTablesRows,
 } from "./schema-rows.ts"
-import { cachesRows, cqlMetricsRows, maxSSTableDurationRows, maxSSTableSizeRows, pendingHintsRows, snapshotsRows, threadPoolsRows, viewUpdatesRows } from "./figures-rows.ts"
+import { batchMetricsRows, cachesRows, cqlMetricsRows, maxSSTableDurationRows, maxSSTableSizeRows, pendingHintsRows, snapshotsRows, threadPoolsRows, viewUpdatesRows } from "./figures-rows.ts"
 import { inboundRows, outboundRows } from "./internode-rows.ts"
 import { distributionRows, latencyRows } from "./latency-rows.ts"
 import { systemKeyspaces } from "./system-keyspaces.ts"
@@ -30,6 +30,7 @@ const NODE_ROWS: Readonly<Record<string, NodeRows>> = {
   "system_views.gossip_info": gossipRows,
   "system_views.settings": settingsRows,
   "system_views.sstable_tasks": (source) => sstableTasksRows(source, allKeyspaces(source)),
+  "system_views.batch_metrics": (source) => ofActivity(source, batchMetricsRows),
   "system_views.caches": (source) => ofActivity(source, cachesRows),
   "system_views.coordinator_read_latency": (source) => requestRows(source, OPERATION.read),
   "system_views.coordinator_scan_latency": (source) => requestRows(source, OPERATION.scan),

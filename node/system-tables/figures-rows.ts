@@ -29,6 +29,14 @@ export function cqlMetricsRows({ statements }: NodeActivity): SystemRow[] {
   }).map(([name, value]) => ({ name, value }))
 }
 
+/** Partitions by batch. */
+export function batchMetricsRows({ batchSizes }: NodeActivity): SystemRow[] {
+  return Object.entries(batchSizes()).map(([type, sizes]) => {
+    const { max, median, percentile99, percentile999 } = sizes.distribution()
+    return { name: `partitions_per_${type.toLowerCase()}_batch`, max: BigInt(max), p50th: median, p99th: percentile99, p999th: percentile999 }
+  })
+}
+
 /** Flushes have threads of their own; compactions share theirs with verifications, in Cassandra as well. */
 export function threadPoolsRows({ jobs }: NodeActivity): SystemRow[] {
   const { foreground, background } = jobs.figures()

@@ -87,10 +87,13 @@ export function gossipRows(source: SystemSource): SystemRow[] {
     host_id: node.hostId,
     native_address_and_port: `${node.nativeAddress}:${node.nativePort}`,
     rack: node.rack,
+    internal_address_and_port: `${node.listenAddress}:${node.listenPort}`,
+    internal_ip: node.listenAddress,
     release_version: RELEASE_VERSION,
+    rpc_address: node.nativeAddress,
     schema: snapshot.schema.version,
     status: node.state.toUpperCase(),
-    tokens: node.tokens.join(","),
+    status_with_port: node.state.toUpperCase(),
   }))
 }
 

@@ -58,6 +58,10 @@ VIRTUAL TABLE system_views.clients (
   ])
 })
 
+test("system_views has Cassandra's tables and columns, view_updates and gossip_info.alive apart", async () => {
+  await expect(`${describe("DESCRIBE KEYSPACE system_views").join("\n\n")}\n`).toMatchFileSnapshot("testdata/system-views.txt")
+})
+
 test("FULL SCHEMA tells all, SCHEMA none of the system's", () => {
   const elements = systemKeyspaces().reduce((sum, keyspace) => sum + 1 + keyspace.tables.size, 0)
   expect(describe("DESCRIBE FULL SCHEMA")).toHaveLength(elements)

@@ -1,7 +1,7 @@
 // What the system tables show, and where it comes from. `node/` gives one of these at start.
 import type { ClientState } from "../../cql/request.ts"
 import type { Liveness, Snapshot } from "../../coordinator/cluster/cluster-metadata.ts"
-import type { StatementFigures } from "../../coordinator/execute.ts"
+import type { StatementExecutor, StatementFigures } from "../../coordinator/execute.ts"
 import type { RequestLatencies } from "../../coordinator/request-latencies.ts"
 import type { TimedStore } from "../../coordinator/timed-store.ts"
 import type { Hints } from "../../coordinator/hints/hints.ts"
@@ -35,6 +35,7 @@ export interface NodeActivity {
   statements(): StatementFigures
   /** Clients' requests. */
   requests(): Pick<RequestLatencies, "of">
+  batchSizes(): StatementExecutor["batchSizes"]
   /** What the node does with its own tables, for whomever. */
   readonly local: Pick<TimedStore, "of">
 }

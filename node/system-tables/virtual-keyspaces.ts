@@ -48,12 +48,21 @@ const VIEWS: readonly SystemTableDefinition[] = [
   {
     id: 354,
     name: "gossip_info",
-    options: { comment: "what this node knows about the nodes of the cluster" },
+    options: { comment: "lists the gossip information for the cluster" },
     partitionKey: { address: INET },
     clustering: { port: INT },
     regular: {
-      alive: BOOLEAN, dc: TEXT, generation: INT, host_id: TEXT, native_address_and_port: TEXT, rack: TEXT, release_version: TEXT, schema: TEXT,
-      status: TEXT, tokens: TEXT,
+      // All but `alive` are Cassandra's.
+      alive: BOOLEAN, dc: TEXT, dc_version: INT, disk_usage: TEXT, disk_usage_version: INT, generation: INT, heartbeat: INT, host_id: TEXT,
+      host_id_version: INT, hostname: TEXT, index_status: TEXT, index_status_version: INT, internal_address_and_port: TEXT,
+      internal_address_and_port_version: INT, internal_ip: TEXT, internal_ip_version: INT, load: TEXT, load_version: INT,
+      native_address_and_port: TEXT, native_address_and_port_version: INT, net_version: TEXT, net_version_version: INT, rack: TEXT,
+      rack_version: INT, release_version: TEXT, release_version_version: INT, removal_coordinator: TEXT, removal_coordinator_version: INT,
+      rpc_address: TEXT, rpc_address_version: INT, rpc_ready: TEXT, rpc_ready_version: INT, schema: TEXT, schema_version: INT, severity: TEXT,
+      severity_version: INT, sstable_versions: TEXT, sstable_versions_version: INT, status: TEXT, status_version: INT, status_with_port: TEXT,
+      status_with_port_version: INT, tokens_version: INT, x1: TEXT, x10: TEXT, x10_version: INT, x1_version: INT, x2: TEXT, x2_version: INT,
+      x3: TEXT, x3_version: INT, x4: TEXT, x4_version: INT, x5: TEXT, x5_version: INT, x6: TEXT, x6_version: INT, x7: TEXT, x7_version: INT,
+      x8: TEXT, x8_version: INT, x9: TEXT, x9_version: INT, x_11_padding: TEXT, x_11_padding_version: INT,
     },
   },
   {
@@ -67,7 +76,7 @@ const VIEWS: readonly SystemTableDefinition[] = [
   {
     id: 370,
     name: "sai_column_indexes",
-    options: { comment: "storage-attached column index information" },
+    options: { comment: "Storage-attached column index metadata" },
     partitionKey: { keyspace_name: TEXT },
     clustering: { index_name: TEXT },
     regular: { analyzer: TEXT, column_name: TEXT, is_building: BOOLEAN, is_queryable: BOOLEAN, is_string: BOOLEAN, table_name: TEXT },
