@@ -15,6 +15,7 @@ import { FULL_RANGE } from "../../data/token.ts"
 import type { Token } from "../../data/topology.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { Buffer } from "../../runtime/pure.ts"
+import { BuildWatch } from "../cluster/build-watch.ts"
 import type { ClusterMetadata, Snapshot } from "../cluster/cluster-metadata.ts"
 
 const ROWS_PER_STEP = 250
@@ -38,34 +39,22 @@ interface IndexedTable {
 
 export class IndexBuilder {
   readonly #options: IndexBuilderOptions
-  readonly #building = new Set<TableId>()
+  readonly #watch: BuildWatch
   #stopped = false
-  #unsubscribe: (() => void) | null = null
 
   constructor(options: IndexBuilderOptions) {
     this.#options = options
+    const { self, metadata } = options
+    this.#watch = new BuildWatch({ self, metadata, builds: indexTablesOf, run: (table) => this.#run(table) })
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.metadata.subscribe((snapshot) => this.#look(snapshot))
-    this.#look(this.#options.metadata.current())
+    this.#watch.start()
   }
 
   stop(): void {
     this.#stopped = true
-    this.#unsubscribe?.()
-  }
-
-  #look(snapshot: Snapshot): void {
-    for (const keyspace of snapshot.schema.keyspaces.values()) {
-      for (const table of keyspace.tables.values()) {
-        for (const { table: entries } of table.indexes) {
-          if (this.#building.has(entries.id) || snapshot.viewBuilds.get(entries.id)?.get(this.#options.self) === "SUCCESS") continue
-          this.#building.add(entries.id)
-          void this.#run(entries.id)
-        }
-      }
-    }
+    this.#watch.stop()
   }
 
   async #run(id: TableId): Promise<void> {
@@ -82,7 +71,7 @@ export class IndexBuilder {
         await clock.sleep(RETRY_MS)
       }
     }
-    this.#building.delete(id)
+    this.#watch.forget(id)
   }
 
   #find(id: TableId): IndexedTable | null {
@@ -168,4 +157,9 @@ class EntryCollector implements RowSink {
     return true
   }
   partitionEnd(): void {}
+}
+
+/** The tables that hold the entries of indexes. */
+function indexTablesOf(snapshot: Snapshot): TableId[] {
+  return [...snapshot.schema.keyspaces.values()].flatMap(({ tables }) => [...tables.values()]).flatMap(({ indexes }) => indexes.map(({ table }) => table.id))
 }

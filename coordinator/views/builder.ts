@@ -8,11 +8,12 @@
 //
 // What it does not do: resume. A build that a restart interrupted begins again.
 import type { LocalStore, RowView } from "../../data/local-store.ts"
-import type { TableSchema } from "../../data/schema.ts"
+import type { TableId, TableSchema } from "../../data/schema.ts"
 import type { TokenRange } from "../../data/topology.ts"
 import { keysToNotify } from "../../data/view-entry.ts"
 import type { Clock } from "../../runtime/clock.ts"
 import { Buffer } from "../../runtime/pure.ts"
+import { BuildWatch } from "../cluster/build-watch.ts"
 import type { ClusterMetadata, Snapshot } from "../cluster/cluster-metadata.ts"
 import type { BuildAgreement } from "./build-agreement.ts"
 import type { Outbox } from "./outbox.ts"
@@ -40,33 +41,22 @@ interface OwnedRange {
 
 export class ViewBuilder {
   readonly #options: ViewBuilderOptions
-  readonly #building = new Set<number>()
+  readonly #watch: BuildWatch
   #stopped = false
-  #unsubscribe: (() => void) | null = null
 
   constructor(options: ViewBuilderOptions) {
     this.#options = options
+    const { self, metadata } = options
+    this.#watch = new BuildWatch({ self, metadata, builds: viewsOf, run: (table) => this.#run(table) })
   }
 
   start(): void {
-    this.#unsubscribe = this.#options.metadata.subscribe((snapshot) => this.#look(snapshot))
-    this.#look(this.#options.metadata.current())
+    this.#watch.start()
   }
 
   stop(): void {
     this.#stopped = true
-    this.#unsubscribe?.()
-  }
-
-  #look(snapshot: Snapshot): void {
-    for (const keyspace of snapshot.schema.keyspaces.values()) {
-      for (const table of keyspace.tables.values()) {
-        if (table.kind !== "view" || this.#building.has(table.id)) continue
-        if (snapshot.viewBuilds.get(table.id)?.get(this.#options.self) === "SUCCESS") continue
-        this.#building.add(table.id)
-        void this.#run(table.id)
-      }
-    }
+    this.#watch.stop()
   }
 
   async #run(view: number): Promise<void> {
@@ -79,7 +69,7 @@ export class ViewBuilder {
         await this.#options.clock.sleep(RETRY_MS)
       }
     }
-    this.#building.delete(view)
+    this.#watch.forget(view)
   }
 
   async #report(view: number, status: "STARTED" | "SUCCESS"): Promise<void> {
@@ -176,4 +166,8 @@ class OpenWork {
     this.#wake = null
     wake()
   }
+}
+
+function viewsOf(snapshot: Snapshot): TableId[] {
+  return [...snapshot.schema.keyspaces.values()].flatMap(({ tables }) => [...tables.values()]).filter(({ kind }) => kind === "view").map(({ id }) => id)
 }

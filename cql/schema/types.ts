@@ -150,39 +150,31 @@ function innerTypes(type: CqlType): CqlType[] {
 
 /** The type with the user type `changed` in its new form wherever it occurs. */
 export function replaceUserType(type: CqlType, keyspace: string, changed: TypeDescriptor): CqlType {
-  const replace = (inner: CqlType): CqlType => replaceUserType(inner, keyspace, changed)
-  switch (type.kind) {
-    case "native":
-      return type
-    case "list":
-    case "set":
-    case "vector":
-      return { ...type, element: replace(type.element) }
-    case "map":
-      return { ...type, key: replace(type.key), value: replace(type.value) }
-    case "tuple":
-      return { ...type, elements: type.elements.map(replace) }
-    case "udt":
-      if (type.keyspace === keyspace && type.name === changed.name) return userType(keyspace, changed, type.frozen)
-      return { ...type, fields: type.fields.map((field) => ({ name: field.name, type: replace(field.type) })) }
-  }
+  if (type.kind === "udt" && type.keyspace === keyspace && type.name === changed.name) return userType(keyspace, changed, type.frozen)
+  return withInnerTypes(type, (inner) => replaceUserType(inner, keyspace, changed))
 }
 
 /** The type with tuples in the place of user types: what a dropped column is remembered by, since it must outlive the user type. */
 export function expandUserTypes(type: CqlType): CqlType {
+  if (type.kind === "udt") return { kind: "tuple", elements: type.fields.map((field) => expandUserTypes(field.type)) }
+  return withInnerTypes(type, expandUserTypes)
+}
+
+/** The type with `change` made to each type it is directly made of. */
+function withInnerTypes(type: CqlType, change: (inner: CqlType) => CqlType): CqlType {
   switch (type.kind) {
     case "native":
       return type
     case "list":
     case "set":
     case "vector":
-      return { ...type, element: expandUserTypes(type.element) }
+      return { ...type, element: change(type.element) }
     case "map":
-      return { ...type, key: expandUserTypes(type.key), value: expandUserTypes(type.value) }
+      return { ...type, key: change(type.key), value: change(type.value) }
     case "tuple":
-      return { ...type, elements: type.elements.map(expandUserTypes) }
+      return { ...type, elements: type.elements.map(change) }
     case "udt":
-      return { kind: "tuple", elements: type.fields.map((field) => expandUserTypes(field.type)) }
+      return { ...type, fields: type.fields.map((field) => ({ name: field.name, type: change(field.type) })) }
   }
 }
 

@@ -25,81 +25,52 @@ export interface OpenFileHost {
   later(latencyMs: readonly [number, number], generation: number, fn: () => void): void
 }
 
-export class SimulatedAppendFile implements AppendFile {
+/** What files that are written have in common. */
+class WritableFile {
+  protected readonly file: FileNode
   readonly #disk: OpenFileHost
   readonly #path: string
-  readonly #file: FileNode
   readonly #generation: number
   #isClosed = false
 
   constructor(disk: OpenFileHost, path: string, file: FileNode) {
+    this.file = file
     this.#disk = disk
     this.#path = path
-    this.#file = file
     this.#generation = disk.generation
   }
 
   get size(): number {
-    return this.#file.length
+    return this.file.length
   }
 
-  write(bytes: Uint8Array): void {
+  /** Writes through `put`, which takes a first part of the bytes; `growth` of them make the file longer. */
+  protected writePart(bytes: Uint8Array, growth: number, put: (part: Uint8Array) => void): void {
     assert(!this.#isClosed, `${this.#path} is open`)
     const part = this.#disk.begin("write", this.#path, this.#generation, bytes.length)
     if (part !== null) {
-      this.#file.append(bytes.subarray(0, part))
+      put(bytes.subarray(0, part))
       this.#disk.crash()
     }
-    const room = this.#disk.room(bytes.length)
-    this.#file.append(bytes.subarray(0, room))
-    if (room < bytes.length) throw new DiskError("ENOSPC", this.#path, "write")
-  }
-
-  sync(done: DiskDone): void {
-    assert(!this.#isClosed, `${this.#path} is open`)
-    syncFile(this.#disk, this.#path, this.#file, this.#generation, done)
-  }
-
-  close(): void {
-    this.#isClosed = true
-  }
-}
-
-export class SimulatedWriteFile implements WriteFile {
-  readonly #disk: OpenFileHost
-  readonly #path: string
-  readonly #file: FileNode
-  readonly #generation: number
-  #isClosed = false
-
-  constructor(disk: OpenFileHost, path: string, file: FileNode) {
-    this.#disk = disk
-    this.#path = path
-    this.#file = file
-    this.#generation = disk.generation
-  }
-
-  get size(): number {
-    return this.#file.length
-  }
-
-  write(bytes: Uint8Array, at: number): void {
-    assert(!this.#isClosed, `${this.#path} is open`)
-    assert(at <= this.#file.length, `${this.#path} has a byte ${at}`)
-    const part = this.#disk.begin("write", this.#path, this.#generation, bytes.length)
-    if (part !== null) {
-      this.#file.overwrite(bytes.subarray(0, part), at)
-      this.#disk.crash()
-    }
-    const growth = Math.max(at + bytes.length - this.#file.length, 0)
     const missing = growth - this.#disk.room(growth)
-    this.#file.overwrite(bytes.subarray(0, bytes.length - missing), at)
+    put(bytes.subarray(0, bytes.length - missing))
     if (missing > 0) throw new DiskError("ENOSPC", this.#path, "write")
   }
 
   sync(done: DiskDone): void {
     assert(!this.#isClosed, `${this.#path} is open`)
-    syncFile(this.#disk, this.#path, this.#file, this.#generation, done)
+    let error: DiskError | null = null
+    try {
+      if (this.#disk.begin("sync", this.#path, this.#generation) !== null) this.#disk.crash()
+    } catch (thrown) {
+      if (!(thrown instanceof DiskError)) throw thrown
+      error = thrown
+    }
+    const settle = this.file.beginSync()
+    this.#disk.later(this.#disk.syncLatencyMs, this.#generation, () => {
+      if (error === null) settle()
+      done(error)
+    })
   }
 
   close(): void {
@@ -107,19 +78,17 @@ export class SimulatedWriteFile implements WriteFile {
   }
 }
 
-function syncFile(disk: OpenFileHost, path: string, file: FileNode, generation: number, done: DiskDone): void {
-  let error: DiskError | null = null
-  try {
-    if (disk.begin("sync", path, generation) !== null) disk.crash()
-  } catch (thrown) {
-    if (!(thrown instanceof DiskError)) throw thrown
-    error = thrown
+export class SimulatedAppendFile extends WritableFile implements AppendFile {
+  write(bytes: Uint8Array): void {
+    this.writePart(bytes, bytes.length, (part) => this.file.append(part))
   }
-  const settle = file.beginSync()
-  disk.later(disk.syncLatencyMs, generation, () => {
-    if (error === null) settle()
-    done(error)
-  })
+}
+
+export class SimulatedWriteFile extends WritableFile implements WriteFile {
+  write(bytes: Uint8Array, at: number): void {
+    assert(at <= this.file.length, `the file has a byte ${at}`)
+    this.writePart(bytes, Math.max(at + bytes.length - this.file.length, 0), (part) => this.file.overwrite(part, at))
+  }
 }
 
 export class SimulatedReadFile implements ReadFile {
