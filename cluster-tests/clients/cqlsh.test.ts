@@ -144,6 +144,18 @@ ours("COPY TO and COPY FROM carry every value both ways", async () => {
   expect(readFileSync(exported, "utf8").trimEnd().split("\r\n").toSorted()).toEqual(lines.toSorted())
 })
 
+ours("COPY FROM and COPY TO of 100,000 rows", async () => {
+  const lines = Array.from({ length: 100_000 }, (_, id) => `${id},row ${id},${id % 1000}`)
+  const [given, exported] = ["many.csv", "many-exported.csv"].map((name) => join(directory, name)) as [string, string]
+  writeFileSync(given, lines.join("\n") + "\n")
+  const { stdout } = await shell(
+    `CREATE TABLE ks.many (id int PRIMARY KEY, t text, n int);\nCOPY ks.many (id, t, n) FROM '${given}';\nCOPY ks.many (id, t, n) TO '${exported}';\nSELECT count(*) FROM ks.many;\n`,
+  )
+  expect(stdout.match(/100000 rows (imported|exported)/g)).toEqual(["100000 rows imported", "100000 rows exported"])
+  expect(stdout).toMatch(/^ +100000$/m)
+  expect(readFileSync(exported, "utf8").trimEnd().split("\r\n").toSorted()).toEqual(lines.toSorted())
+})
+
 ours("npm run cqlsh runs it", async () => {
   const output = await run("npm", ["run", "--silent", "cqlsh", "--", "-e", "SELECT key FROM system.local", address], ROOT)
   expect(output).toEqual(LOCAL)
