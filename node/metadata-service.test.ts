@@ -79,6 +79,20 @@ test("a follower's proposal is ordered by the leader, durable before it counts, 
   }
 })
 
+test("a node that hears first from one it has no link to asks the next that it hears", () => {
+  const { clock } = createSimulation(3).start(2)
+  const asked: number[] = []
+  const send = (to: number): boolean => {
+    asked.push(to)
+    return to === 1
+  }
+  const router = new MessageRouter({ self: 2, send, start: () => undefined, stop: () => Promise.resolve() }, () => 2)
+  const metadata = new MetadataService({ state: begin(2), leader: 1, router, clock, system: [], isAlive: () => true, persist: () => Promise.resolve() })
+  metadata.epochSeen(3, 3)
+  metadata.epochSeen(1, 3)
+  expect(asked).toEqual([3, 1])
+})
+
 test("of two changes derived from one schema the second is refused as stale", async () => {
   const simulation = createSimulation(2)
   const members = [1, 2, 3].map((node) => member(simulation, node, begin(3)))

@@ -198,18 +198,20 @@ export class MetadataService implements ClusterMetadata {
 
   #fetch(from: number): void {
     if (this.#fetching || from === this.#options.router.self) return
-    this.#fetching = true
+    // A node that joined after this one is heard before it can be asked: whoever is heard next is.
+    if (!this.#answer(from, 0, ["fetch", this.#state.epoch])) return
     // One at a time; when the answer is lost the next heartbeat asks again.
+    this.#fetching = true
     this.#options.clock.after(RETRY_MS, () => {
       this.#fetching = false
     })
-    this.#answer(from, 0, ["fetch", this.#state.epoch])
   }
 
-  #answer(to: number, requestId: number, message: ControlMessage): void {
+  /** False when there is no way to the node now. */
+  #answer(to: number, requestId: number, message: ControlMessage): boolean {
     const { router } = this.#options
     router.begin(VERB.metadata, 0, requestId).bytes(encodeControl(message))
-    router.send(to, LANE.control)
+    return router.send(to, LANE.control)
   }
 
   #receive(message: Message): void {
